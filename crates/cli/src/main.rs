@@ -1,0 +1,2 @@
+//! The `anchorlog` program.
+fn main() {}

@@ -1,0 +1,16 @@
+//! Every structure that the Extensible Storage Engine writes, declared once. No I/O, no threads, no panics on any input.
+//!
+//! The specification sections named in the docs (`db-2 §9`, `log-1 §7`) are those of `docs/format`.
+#![forbid(unsafe_code)]
+
+#[macro_use]
+pub mod layout;
+pub mod finding;
+pub mod jet;
+pub mod units;
+
+pub mod data;
+pub mod database;
+pub mod key;
+pub mod log;
+pub mod page;

@@ -1,0 +1,169 @@
+//! The real file system.
+
+use crate::{Entry, File, Folder};
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// A folder on disk; with `read_only` nothing below it can be changed through this value.
+#[derive(Clone, Debug)]
+pub struct DiskFolder {
+    root: PathBuf,
+    read_only: bool,
+}
+
+impl DiskFolder {
+    /// A folder that may be written.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), read_only: false }
+    }
+    /// A folder that is only read.
+    #[must_use]
+    pub fn read_only(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), read_only: true }
+    }
+    /// Where it lies.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn inside(&self, path: &Path) -> io::Result<PathBuf> {
+        if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Ok(self.root.join(path));
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} leads out of its folder", path.display())))
+    }
+
+    fn writable(&self, path: &Path) -> io::Result<PathBuf> {
+        if self.read_only {
+            let place = self.root.join(path);
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{} is a source, and never written", place.display()),
+            ));
+        }
+        self.inside(path)
+    }
+}
+
+impl Folder for DiskFolder {
+    fn list(&self) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let mut pending = vec![PathBuf::new()];
+        while let Some(below) = pending.pop() {
+            for entry in fs::read_dir(self.root.join(&below))? {
+                let entry = entry?;
+                let path = below.join(entry.file_name());
+                let metadata = fs::metadata(self.root.join(&path))?;
+                if entry.file_type()?.is_dir() {
+                    pending.push(path);
+                } else if metadata.is_file() {
+                    entries.push(Entry { path, size: metadata.len() });
+                }
+            }
+        }
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(DiskFile(fs::File::open(self.inside(path)?)?)))
+    }
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        Ok(Arc::new(DiskFile(OpenOptions::new().read(true).write(true).open(self.writable(path)?)?)))
+    }
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let place = self.writable(path)?;
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        Ok(Arc::new(DiskFile(OpenOptions::new().read(true).write(true).create_new(true).open(place)?)))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(self.writable(from)?, self.writable(to)?)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(self.writable(path)?)
+    }
+    fn sync(&self) -> io::Result<()> {
+        sync_folder(&self.root)
+    }
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    // Windows makes directory changes durable with the files' own flush; a folder cannot be flushed there.
+    Ok(())
+}
+
+struct DiskFile(fs::File);
+
+impl File for DiskFile {
+    fn read_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer.len();
+        while !buffer.is_empty() {
+            match read_some(&self.0, offset, buffer) {
+                Ok(0) => break,
+                Ok(read) => {
+                    buffer = &mut buffer[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(wanted - buffer.len())
+    }
+    fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match write_some(&self.0, offset, bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    offset += written as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        self.0.set_len(size)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}
+
+#[cfg(unix)]
+use std::os::unix::fs::FileExt as _;
+#[cfg(windows)]
+use std::os::windows::fs::FileExt as _;
+
+#[cfg(unix)]
+fn read_some(file: &fs::File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}
+#[cfg(unix)]
+fn write_some(file: &fs::File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+    file.write_at(bytes, offset)
+}
+#[cfg(windows)]
+fn read_some(file: &fs::File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    file.seek_read(buffer, offset)
+}
+#[cfg(windows)]
+fn write_some(file: &fs::File, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+    file.seek_write(bytes, offset)
+}

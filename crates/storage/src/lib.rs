@@ -1,0 +1,104 @@
+//! Folders and files as anchorlog uses them: a disk, a read-only disk, an overlay over either. Knows nothing of ESE.
+#![forbid(unsafe_code)]
+
+pub mod disk;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file that is read and written at offsets, by several threads at once.
+pub trait File: Send + Sync {
+    /// Fills `buffer` from `offset` on; returns the bytes read, fewer than asked for only at the end of the file.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes all of `bytes` at `offset`, growing the file when needed (a gap reads as zero).
+    ///
+    /// # Errors
+    /// Any error of the storage; `PermissionDenied` for a file opened for reading.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Size in bytes.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn size(&self) -> io::Result<u64>;
+    /// Cuts or grows the file; new bytes are zero.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn set_size(&self, size: u64) -> io::Result<()>;
+    /// Makes everything written so far durable.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// One entry of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path below the folder.
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// A folder with everything below it. Paths are relative to it, and never leave it.
+pub trait Folder: Send + Sync {
+    /// All files below the folder, sub-folders included, ascending by path.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn list(&self) -> io::Result<Vec<Entry>>;
+    /// Opens a file for reading only.
+    ///
+    /// # Errors
+    /// `NotFound` and any other error of the storage.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+    /// Opens an existing file for reading and writing.
+    ///
+    /// # Errors
+    /// `NotFound`, `PermissionDenied` and any other error of the storage.
+    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+    /// Makes a new, empty file; folders on the way are made.
+    ///
+    /// # Errors
+    /// `AlreadyExists` and any other error of the storage.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+    /// Renames a file; an existing target is replaced.
+    ///
+    /// # Errors
+    /// `NotFound` and any other error of the storage.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// `NotFound` and any other error of the storage.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes creations, renames and deletions durable.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn sync(&self) -> io::Result<()>;
+    /// Whether the file exists.
+    fn exists(&self, path: &Path) -> bool {
+        self.open(path).is_ok()
+    }
+}
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// `FileTooLarge` beyond the limit; any error of the storage.
+pub fn read_all(file: &dyn File, limit: u64) -> io::Result<Vec<u8>> {
+    let size = file.size()?;
+    if size > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{size} bytes, more than the limit of {limit}")));
+    }
+    let mut bytes = vec![0; usize::try_from(size).map_err(io::Error::other)?];
+    let read = file.read_at(0, &mut bytes)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}

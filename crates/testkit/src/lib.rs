@@ -1,0 +1,3 @@
+//! What tests need and products must not depend on: data sets, builders, differs.
+
+pub mod data;
