@@ -145,6 +145,38 @@ pub fn get_at<T: Wire>(bytes: &[u8], offset: usize) -> Option<T> {
     bytes.get(offset..offset.checked_add(T::SIZE)?).map(T::get)
 }
 
+/// One declared field, for code that reads or writes a single field in place.
+#[derive(Clone, Copy, Debug)]
+pub struct At<T> {
+    offset: usize,
+    kind: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Wire> At<T> {
+    /// A field at `offset`: made by [`layout!`] alone.
+    #[must_use]
+    pub const fn new(offset: usize) -> Self {
+        Self { offset, kind: std::marker::PhantomData }
+    }
+    /// The field's value.
+    ///
+    /// # Panics
+    /// When `bytes` end before it: for views that have checked their length.
+    #[must_use]
+    #[inline]
+    pub fn get(self, bytes: &[u8]) -> T {
+        T::get(&bytes[self.offset..self.offset + T::SIZE])
+    }
+    /// Writes the field.
+    ///
+    /// # Panics
+    /// When `bytes` end before it: for views that have checked their length.
+    #[inline]
+    pub fn set(self, bytes: &mut [u8], value: T) {
+        value.put(&mut bytes[self.offset..self.offset + T::SIZE]);
+    }
+}
+
 /// Declares a structure: `offset name: Type, "MicrosoftName", "since", "meaning";` for each field.
 ///
 /// ```
@@ -160,8 +192,30 @@ pub fn get_at<T: Wire>(bytes: &[u8], offset: usize) -> Option<T> {
 /// assert_eq!((example.first, example.second), (1, 2));
 /// assert_eq!(Example::LAYOUT.fields[1].offset, 4);
 /// ```
+///
+/// With `pub struct Example in example = …` a module `example` with an [`At`] for each field is made as well.
 #[macro_export]
 macro_rules! layout {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident in $module:ident = $microsoft:literal, $size:expr, $source:literal {
+            $( $offset:literal $field:ident : $type:ty, $ms:literal, $since:literal, $meaning:literal; )*
+        }
+    ) => {
+        $crate::layout! {
+            $(#[$doc])*
+            pub struct $name = $microsoft, $size, $source {
+                $( $offset $field : $type, $ms, $since, $meaning; )*
+            }
+        }
+        #[doc = concat!("The fields of [`", stringify!($name), "`] in place.")]
+        #[allow(non_upper_case_globals)]
+        pub mod $module {
+            #[allow(unused_imports)]
+            use super::*;
+            $( #[doc = $meaning] pub const $field: $crate::layout::At<$type> = $crate::layout::At::new($offset); )*
+        }
+    };
     (
         $(#[$doc:meta])*
         pub struct $name:ident = $microsoft:literal, $size:expr, $source:literal {
