@@ -14,3 +14,4 @@ pub mod database;
 pub mod key;
 pub mod log;
 pub mod page;
+pub mod space;
