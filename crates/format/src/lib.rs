@@ -14,3 +14,5 @@ pub mod database;
 pub mod key;
 pub mod log;
 pub mod page;
+pub mod space;
+pub mod tree;
