@@ -199,24 +199,23 @@ impl Code {
     }
 
     fn flat(count: usize) -> Result<Self, CompressionFault> {
-        let short = count.ilog2();
+        let short = count.ilog2() as usize;
         let short_symbols = (2_usize << short) - count;
-        let (short, long) = (short as u8, short as u8 + 1);
-        Self::new(&(0..count).map(|symbol| if symbol < short_symbols { short } else { long }).collect::<Vec<_>>())
+        Self::new(&(0..count).map(|symbol| if symbol < short_symbols { short } else { short + 1 }).collect::<Vec<_>>())
     }
 
     fn coded(bits: &mut Bits<'_>, count: usize) -> Result<Self, CompressionFault> {
         let small = Self::small(bits)?;
-        let mut lengths = vec![0_u8; count];
-        let mut previous = 8_u8;
+        let mut lengths = vec![0; count];
+        let mut previous = 8;
         let mut at = 0;
         while at < count {
-            let above = |add: u8| match at.checked_sub(16).and_then(|row| lengths.get(row)) {
+            let above = |add: usize| match at.checked_sub(16).and_then(|row| lengths.get(row)) {
                 Some(&length) if length + add > 0 && length + add <= 27 => Ok(length + add),
                 _ => Err(CompressionFault::Malformed),
             };
             let length = match small.symbol(bits)? {
-                symbol @ 0..=27 => symbol as u8,
+                symbol @ 0..=27 => usize::from(symbol),
                 28 => {
                     at = (at / 16 * 16 + 16).min(count);
                     continue;
@@ -244,23 +243,23 @@ impl Code {
 
     /// The code in which the lengths of the others are written.
     fn small(bits: &mut Bits<'_>) -> Result<Self, CompressionFault> {
-        let mut lengths = [0_u8; 33];
+        let mut lengths = [0; 33];
         let mut previous = 4;
         for length in &mut lengths {
             if bits.take(1)? == 1 {
                 let other = bits.take(3)?;
                 previous = if other >= previous { other + 1 } else { other };
             }
-            *length = previous as u8;
+            *length = previous;
         }
         Self::new(&lengths)
     }
 
-    fn new(lengths: &[u8]) -> Result<Self, CompressionFault> {
+    fn new(lengths: &[usize]) -> Result<Self, CompressionFault> {
         let mut counts = [0_u32; LONGEST + 1];
-        let mut symbols: Vec<(u8, u16)> = Vec::new();
+        let mut symbols: Vec<(usize, u16)> = Vec::new();
         for (symbol, &length) in lengths.iter().enumerate().filter(|&(_, &length)| length > 0) {
-            *counts.get_mut(usize::from(length)).ok_or(CompressionFault::Malformed)? += 1;
+            *counts.get_mut(length).ok_or(CompressionFault::Malformed)? += 1;
             symbols.push((length, u16::try_from(symbol).map_err(|_| CompressionFault::Malformed)?));
         }
         let filled: u64 = counts.iter().enumerate().skip(1).map(|(length, &count)| u64::from(count) << (LONGEST - length)).sum();
