@@ -43,6 +43,18 @@ pub enum Class {
 }
 
 impl JetCode {
+    /// `JET_errFlushMapVersionUnsupported`
+    pub const FLUSH_MAP_VERSION_UNSUPPORTED: Self = Self(-1918);
+    /// `JET_errFlushMapDatabaseMismatch`
+    pub const FLUSH_MAP_DATABASE_MISMATCH: Self = Self(-1919);
+    /// `JET_errFlushMapUnrecoverable`
+    pub const FLUSH_MAP_UNRECOVERABLE: Self = Self(-1920);
+    /// `JET_errDatabase200Format`
+    pub const DATABASE_200_FORMAT: Self = Self(-1210);
+    /// `JET_errDatabase400Format`
+    pub const DATABASE_400_FORMAT: Self = Self(-1211);
+    /// `JET_errDatabase500Format`
+    pub const DATABASE_500_FORMAT: Self = Self(-1212);
     /// `JET_wrnFileOpenReadOnly`
     pub const WARN_FILE_OPEN_READ_ONLY: Self = Self(1813);
     /// `JET_wrnShrinkNotPossible`

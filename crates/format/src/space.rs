@@ -1,26 +1,48 @@
-//! Space: what a root says about the pages of its tree, extents, split buffers (`db-3 §6 to §8`).
+//! Space: the header on a tree's root, extents, split buffers (`db-3 §6, §7, §8`).
 
+use crate::layout;
 use crate::units::{ObjectId, PageNumber};
 
 layout! {
-    /// What the external header of a root holds.
-    pub struct SpaceHeaderFields = "SPACE_HEADER", 16, "db-3 §6" {
-        0 pages: u32, "m_cpgPrimary / m_cpgLastAlloc", "", "pages of the primary extent, or, with flag 4, of the last extent obtained";
-        4 parent: PageNumber, "m_pgnoParent", "", "root of the tree that the space comes from, 0 for the database's root";
-        8 flags: u32, "m_fFlags", "", "1: several extents; 2: keys not unique; 4: `pages` is the last extent obtained";
-        12 available_or_owned: u32, "m_rgbitAvail / m_pgnoOE", "", "one extent: bits of available pages; several: root of the owned extents";
+    /// The space header: tag 0 of a tree's root, or a field of its extended form.
+    pub struct SpaceHeader = "SPACE_HEADER", 16, "db-3 §6" {
+        0 pages: u32, "m_cpgPrimary", "", "pages of the primary extent; with the v2 flag the size of the last secondary extent, a hint (trap D4)";
+        4 parent: PageNumber, "m_pgnoParent", "", "root page of the tree that gives space; 0 for the database root";
+        8 flags: u32, "fSPHFlags", "", "1 multiple extents, 2 keys not unique, 4 v2";
+        12 available: u32, "m_rgbitAvail / m_pgnoOE", "", "one extent: bit k set when page root + 1 + k is free; several: root page of the owned-extents tree";
     }
 }
 
-/// A root's space header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpaceHeader {
-    /// Root of the tree that the space comes from; none for the database's root.
-    pub parent: PageNumber,
-    /// Keys of the tree are not unique.
-    pub non_unique: bool,
-    /// Where its pages are recorded.
-    pub extents: Extents,
+impl SpaceHeader {
+    /// Flag: space lies in two trees, owned and available.
+    pub const MULTIPLE: u32 = 1;
+    /// Flag: the tree's keys are not unique.
+    pub const NON_UNIQUE: u32 = 2;
+    /// Flag: field 0 is the size of the last allocation.
+    pub const V2: u32 = 4;
+
+    /// The root page of the owned-extents tree; the available-extents tree is the page behind (trap D2).
+    #[must_use]
+    pub fn owned_root(&self) -> Option<PageNumber> {
+        (self.flags & Self::MULTIPLE != 0).then_some(PageNumber(self.available))
+    }
+    /// Whether the keys of the tree are said not to be unique.
+    #[must_use]
+    pub const fn is_non_unique(&self) -> bool {
+        self.flags & Self::NON_UNIQUE != 0
+    }
+    /// Where the tree's pages are recorded; `None` for unknown flags.
+    #[must_use]
+    pub const fn extents(&self) -> Option<Extents> {
+        if self.flags & !(Self::MULTIPLE | Self::NON_UNIQUE | Self::V2) != 0 {
+            return None;
+        }
+        if self.flags & Self::MULTIPLE == 0 {
+            return Some(Extents::Single { pages: self.pages, available: self.available });
+        }
+        let primary = if self.flags & Self::V2 == 0 { Some(self.pages) } else { None };
+        Some(Extents::Multiple { owned: PageNumber(self.available), primary })
+    }
 }
 
 /// Where a tree's pages are recorded.
@@ -42,30 +64,8 @@ pub enum Extents {
     },
 }
 
-impl SpaceHeader {
-    /// Parses the 16 bytes; `None` for any other length, and for unknown flags.
-    #[must_use]
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() != SpaceHeaderFields::SIZE {
-            return None;
-        }
-        let fields = SpaceHeaderFields::read(bytes)?;
-        if fields.flags & !7 != 0 {
-            return None;
-        }
-        let (multiple, last_alloc) = (fields.flags & 1 != 0, fields.flags & 4 != 0);
-        let extents = if multiple {
-            let primary = (!last_alloc).then_some(fields.pages);
-            Extents::Multiple { owned: PageNumber(fields.available_or_owned), primary }
-        } else {
-            Extents::Single { pages: fields.pages, available: fields.available_or_owned }
-        };
-        Some(Self { parent: fields.parent, non_unique: fields.flags & 2 != 0, extents })
-    }
-}
-
 impl Extents {
-    /// Root of the tree of available extents: the page behind that of the owned ones (trap D2).
+    /// Root of the tree of available extents.
     #[must_use]
     pub fn available_root(self) -> Option<PageNumber> {
         match self {
@@ -75,34 +75,55 @@ impl Extents {
     }
 }
 
-/// All that the external header of a root holds (`db-2 §11`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RootFields {
-    /// The space header.
-    pub space: SpaceHeader,
-    /// Highest auto-increment value reserved, where the table keeps one.
-    pub autoincrement: Option<u64>,
+/// Tag 0 of a root taken apart: its plain form is the space header alone, its extended form a byte of flags and fields
+/// (`db-2 §11`, trap D18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootHeader {
+    /// The space header; missing where an extended form leaves it out.
+    pub space: Option<SpaceHeader>,
+    /// Where it lies in tag 0.
+    pub space_offset: usize,
+    /// The auto-increment high-water mark of the table.
+    pub auto_increment: Option<u64>,
 }
 
-impl RootFields {
-    /// Parses a root's external header: 16 bytes, or more with a byte of field bits in front (traps D17, D18, R28, R29).
+impl RootHeader {
+    /// Field of the extended form: space header.
+    const SPACE: u8 = 1;
+    /// Field of the extended form: auto-increment value.
+    const AUTO_INCREMENT: u8 = 2;
+
+    /// Parses tag 0 of a data tree's root; `None` where its fields do not fit.
     #[must_use]
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() == SpaceHeaderFields::SIZE {
-            return Some(Self { space: SpaceHeader::parse(bytes)?, autoincrement: None });
+    pub fn parse(tag: &[u8]) -> Option<Self> {
+        if tag.len() <= SpaceHeader::SIZE {
+            return Some(Self { space: Some(SpaceHeader::read(tag)?), space_offset: 0, auto_increment: None });
         }
-        let (&present, rest) = bytes.split_first()?;
-        if present & HAS_SPACE_HEADER == 0 {
-            return None;
+        let (&present, mut rest) = tag.split_first()?;
+        let mut space = None;
+        if present & Self::SPACE != 0 {
+            space = Some(SpaceHeader::read(rest)?);
+            rest = rest.get(SpaceHeader::SIZE..)?;
         }
-        let (space, rest) = rest.split_at_checked(SpaceHeaderFields::SIZE)?;
-        let autoincrement = if present & HAS_AUTOINCREMENT == 0 { None } else { Some(u64::from_le_bytes(*rest.first_chunk()?)) };
-        Some(Self { space: SpaceHeader::parse(space)?, autoincrement })
+        let mut auto_increment = None;
+        if present & Self::AUTO_INCREMENT != 0 {
+            auto_increment = Some(u64::from_le_bytes(rest.get(..8)?.try_into().ok()?));
+        }
+        Some(Self { space, space_offset: 1, auto_increment })
     }
 }
 
-const HAS_SPACE_HEADER: u8 = 1;
-const HAS_AUTOINCREMENT: u8 = 2;
+/// The private reserve of a space tree: tag 0 of its root (`db-3 §8`).
+pub const SPLIT_BUFFER_SIZE: usize = 16;
+
+/// Pages that the bitmap of a single extent can name.
+pub const BITMAP_PAGES: u32 = 32;
+
+/// The key of an extent in the general pool: its last page, big-endian.
+#[must_use]
+pub fn extent_key(last: PageNumber) -> [u8; 4] {
+    last.0.to_be_bytes()
+}
 
 /// Pool of an available extent (`db-3 §7`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,6 +227,10 @@ mod tests {
         hex::decode(text.replace(' ', "")).unwrap()
     }
 
+    fn header(text: &str) -> SpaceHeader {
+        RootHeader::parse(&bytes(text)).unwrap().space.unwrap()
+    }
+
     // traps D1, D32
     #[test]
     fn d1_d32_the_key_is_the_last_page_big_endian_and_the_data_a_little_endian_count() {
@@ -233,25 +258,25 @@ mod tests {
     // trap D2
     #[test]
     fn d2_available_extents_begin_behind_the_owned_ones() {
-        let root = RootFields::parse(&bytes("fe000000 00000000 01000000 02000000")).unwrap();
-        assert_eq!(root.space.extents, Extents::Multiple { owned: PageNumber(2), primary: Some(254) });
-        assert_eq!(root.space.extents.available_root(), Some(PageNumber(3)));
-        assert_eq!(root.space.parent, PageNumber::NONE);
+        let root = header("fe000000 00000000 01000000 02000000");
+        assert_eq!(root.extents(), Some(Extents::Multiple { owned: PageNumber(2), primary: Some(254) }));
+        assert_eq!(root.extents().unwrap().available_root(), Some(PageNumber(3)));
+        assert_eq!(root.parent, PageNumber::NONE);
     }
 
     // trap D4
     #[test]
     fn d4_with_the_second_form_the_page_count_is_no_primary_extent() {
-        let root = RootFields::parse(&bytes("04000000 04000000 05000000 08000000")).unwrap();
-        assert_eq!(root.space.extents, Extents::Multiple { owned: PageNumber(8), primary: None });
+        let root = header("04000000 04000000 05000000 08000000");
+        assert_eq!(root.extents(), Some(Extents::Multiple { owned: PageNumber(8), primary: None }));
     }
 
     // traps D5, D33
     #[test]
     fn d5_d33_a_single_extent_names_its_available_pages_by_bits() {
-        let root = RootFields::parse(&bytes("0a000000 01000000 00000000 fc010000")).unwrap();
-        assert_eq!(root.space.extents, Extents::Single { pages: 10, available: 0x1FC });
-        assert_eq!(root.space.extents.available_root(), None);
+        let root = header("0a000000 01000000 00000000 fc010000");
+        assert_eq!(root.extents(), Some(Extents::Single { pages: 10, available: 0x1FC }));
+        assert_eq!(root.extents().unwrap().available_root(), None);
     }
 
     // traps D17, D18, R28, R29
@@ -259,11 +284,11 @@ mod tests {
     fn d17_d18_r28_r29_a_longer_header_begins_with_its_field_bits() {
         let mut header = bytes("03 0a000000 01000000 00000000 fc010000");
         header.extend_from_slice(&62_u64.to_le_bytes());
-        let root = RootFields::parse(&header).unwrap();
-        assert_eq!(root.autoincrement, Some(62));
-        assert_eq!(root.space.parent, PageNumber(1));
-        assert_eq!(RootFields::parse(&header[..24]), None);
-        assert_eq!(RootFields::parse(&[]), None);
+        let root = RootHeader::parse(&header).unwrap();
+        assert_eq!(root.auto_increment, Some(62));
+        assert_eq!(root.space.unwrap().parent, PageNumber(1));
+        assert_eq!(RootHeader::parse(&header[..24]), None);
+        assert_eq!(RootHeader::parse(&[]), None);
     }
 
     // trap D21

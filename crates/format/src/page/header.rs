@@ -105,6 +105,11 @@ impl PageFlags {
     pub const fn flush_type(self) -> u8 {
         ((self.0 >> 15) & 3) as u8
     }
+    /// The same flags with another flush type.
+    #[must_use]
+    pub const fn with_flush_type(self, kind: u8) -> Self {
+        Self(self.without(Self::FLUSH_TYPE).0 | ((kind & 3) as u32) << 15)
+    }
     /// Root of a data tree: neither of a space tree nor inner.
     #[must_use]
     pub const fn is_data_root(self) -> bool {
