@@ -15,3 +15,4 @@ pub mod key;
 pub mod log;
 pub mod page;
 pub mod space;
+pub mod tree;
