@@ -1,1 +1,10 @@
-//! TODO
+//! Replay of ESE transaction logs: one `apply` for every physical operation, redo in log order, undo, the end of recovery.
+#![forbid(unsafe_code)]
+
+pub mod apply;
+pub mod cache;
+pub mod error;
+pub mod flush;
+pub mod maps;
+pub mod redo;
+pub mod versions;
