@@ -259,7 +259,9 @@ impl PageCache {
             }
             if let Some(mut frame) = self.frames.remove(&key) {
                 self.bytes -= frame.image.len();
-                if frame.dirty && let Some(backing) = self.backings.get_mut(&key.0) {
+                if frame.dirty
+                    && let Some(backing) = self.backings.get_mut(&key.0)
+                {
                     self.written += 1;
                     backing.write_out(key.1, &mut frame.image)?;
                 }

@@ -23,6 +23,9 @@ pub struct ReplayError {
     pub source: Option<std::io::Error>,
 }
 
+/// What the engine calls an internal error: records that no engine writes together.
+pub(crate) const INTERNAL_ERROR: JetCode = JetCode(-107);
+
 /// Result of replay.
 pub type Result<T> = std::result::Result<T, ReplayError>;
 

@@ -7,4 +7,6 @@ pub mod error;
 pub mod flush;
 pub mod maps;
 pub mod redo;
+pub mod seek;
+pub mod undo;
 pub mod versions;

@@ -281,4 +281,6 @@ pub struct Session {
     pub began: LogPosition,
     /// Whether a Begin from level 0 was seen: nothing of the session counts before (trap V5).
     pub after_first_begin: bool,
+    /// A CommitContext record that asks to be seen before a commit which then never came.
+    pub commit_context: Option<Vec<u8>>,
 }

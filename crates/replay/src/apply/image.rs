@@ -2,7 +2,6 @@
 
 use super::ApplyError;
 use anchorlog_format::data::compression;
-use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{BeforeImage, PageMove};
 use anchorlog_format::page::{Page, PageEditor};
 use anchorlog_format::units::{Dbtime, PageNumber, PageSize};
@@ -12,7 +11,8 @@ use anchorlog_format::units::{Dbtime, PageNumber, PageSize};
 /// # Errors
 /// [`ApplyError`] with −107 where it is not one page, or another page.
 pub fn before(image: &BeforeImage<'_>, page: PageNumber, dbtime: Dbtime, size: PageSize) -> Result<Box<[u8]>, ApplyError> {
-    let wrong = |reason: &str| ApplyError::new(JetCode::INTERNAL_ERROR, page, format!("the logged image of the page {reason}"));
+    let wrong =
+        |reason: &str| ApplyError::new(crate::error::INTERNAL_ERROR, page, format!("the logged image of the page {reason}"));
     let mut bytes = if image.is_compressed() {
         compression::decompress(image.bytes, size.bytes()).map_err(|error| wrong(&format!("cannot be decompressed: {error}")))?
     } else {
@@ -43,7 +43,11 @@ pub fn moved_page(record: &PageMove<'_>, size: PageSize) -> Result<Box<[u8]>, Ap
     let mut bytes = vec![0; size.bytes()].into_boxed_slice();
     let gap = size.bytes().checked_sub(head.len() + tail.len());
     if gap.is_none() || head.len() < size.header() {
-        return Err(ApplyError::new(JetCode::INTERNAL_ERROR, record.head.page, "the page that a move carries has a wrong size"));
+        return Err(ApplyError::new(
+            crate::error::INTERNAL_ERROR,
+            record.head.page,
+            "the page that a move carries has a wrong size",
+        ));
     }
     bytes[..head.len()].copy_from_slice(head);
     bytes[size.bytes() - tail.len()..].copy_from_slice(tail);

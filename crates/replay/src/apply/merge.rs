@@ -61,10 +61,14 @@ fn merge_leaf(merge: &Merge<'_>, pages: &mut PageSet) -> Result<(), ApplyError> 
         }
         return Ok(());
     }
-    if !merge.left_page.is_none() && let Some(mut editor) = pages.editor(merge.left_page) {
+    if !merge.left_page.is_none()
+        && let Some(mut editor) = pages.editor(merge.left_page)
+    {
         editor.set_next(merge.right_page);
     }
-    if !merge.right_page.is_none() && let Some(mut editor) = pages.editor(merge.right_page) {
+    if !merge.right_page.is_none()
+        && let Some(mut editor) = pages.editor(merge.right_page)
+    {
         editor.set_previous(merge.left_page);
     }
     Ok(())
@@ -130,7 +134,7 @@ fn change_parent(level: &Merge<'_>, leaf: &Merge<'_>, pages: &mut PageSet) -> Re
     }
     if level.changes_key() {
         let at = if leaf.merge_type == MergeFields::PARTIAL_LEFT { before()? } else { line };
-        set_key(number, &mut editor, at, level.separator)?;
+        set_key(number, &mut editor, at, leaf.separator)?;
     }
     Ok(())
 }

@@ -19,17 +19,13 @@ pub fn apply(operation: &Operation<'_>, number: PageNumber, editor: &mut PageEdi
             let node = NewNode { flags, prefix_length: shared, suffix: insert.suffix, data: insert.data };
             editor.insert(insert.head.line, &node).map_err(failed)
         }
-        Operation::FlagInsert(insert) => {
-            set_deleted(editor, number, insert.head.line, false, insert.head.flags.is_versioned())
-        }
+        Operation::FlagInsert(insert) => set_deleted(editor, number, insert.head.line, false, insert.head.flags.is_versioned()),
         Operation::FlagInsertAndReplace(insert) => {
             let line = insert.head.line;
             editor.replace_data(line, insert.data).map_err(failed)?;
             set_deleted(editor, number, line, false, insert.head.flags.is_versioned())
         }
-        Operation::FlagDelete(delete) => {
-            set_deleted(editor, number, delete.head.line, true, delete.head.flags.is_versioned())
-        }
+        Operation::FlagDelete(delete) => set_deleted(editor, number, delete.head.line, true, delete.head.flags.is_versioned()),
         Operation::Delete(delete) => editor.delete(delete.head.line).map_err(failed),
         Operation::Replace(replace) => {
             if replace.data.len() != usize::from(replace.new_size) {
@@ -107,7 +103,8 @@ pub fn add(
     let node = editor.page().line(line).map_err(|fault| ApplyError::fault(number, fault))?;
     let length = if wide { 8 } else { 4 };
     let start = usize::from(offset);
-    let old = node.data.get(start..start + length).ok_or_else(|| ApplyError::corrupt(number, "a counter behind the node's data"))?;
+    let old =
+        node.data.get(start..start + length).ok_or_else(|| ApplyError::corrupt(number, "a counter behind the node's data"))?;
     let mut raw = [0; 8];
     raw[..length].copy_from_slice(old);
     // Addition modulo 2^64 holds modulo 2^32 for the low half as well.

@@ -172,7 +172,9 @@ fn split_page(
             editor.set_next(level.right_page);
         }
     }
-    if leaf && level.split_type != SplitFields::VERTICAL && !level.right_page.is_none()
+    if leaf
+        && level.split_type != SplitFields::VERTICAL
+        && !level.right_page.is_none()
         && let Some(mut editor) = pages.editor(level.right_page)
     {
         editor.set_previous(new_page);
@@ -241,7 +243,13 @@ impl Combined {
                     if source.is_none() {
                         // Only the operation's node goes to the new page, and the page split is newer: nothing else is at hand.
                         let moved = vec![line];
-                        return Ok(Self { moved, kept: Vec::new(), first_moved: 0, lands_on_source: None, leads_to_new_child: None });
+                        return Ok(Self {
+                            moved,
+                            kept: Vec::new(),
+                            first_moved: 0,
+                            lands_on_source: None,
+                            leads_to_new_child: None,
+                        });
                     }
                     if at > lines.len() {
                         return Err(ApplyError::corrupt(number, "the operation of the split lies behind the last line"));
@@ -340,7 +348,11 @@ fn new_source_prefix<'a>(level: &Split<'a>) -> &'a [u8] {
 }
 
 /// Gives the page split its new prefix: nodes that shrink first, then those that grow.
-fn change_prefix(level: &Split<'_>, keys: &[Vec<u8>], editor: &mut anchorlog_format::page::PageEditor<'_>) -> Result<(), ApplyError> {
+fn change_prefix(
+    level: &Split<'_>,
+    keys: &[Vec<u8>],
+    editor: &mut anchorlog_format::page::PageEditor<'_>,
+) -> Result<(), ApplyError> {
     let number = level.head.page;
     let failed = |error| ApplyError::edit(number, error);
     let prefix = new_source_prefix(level);

@@ -152,14 +152,20 @@ pub fn move_page(record: &PageMove<'_>, pages: &mut PageSet) -> Result<(), Apply
     if let Some(mut editor) = pages.editor(source) {
         editor.make_empty().map_err(|error| ApplyError::edit(source, error))?;
     }
-    if !record.parent.is_none() && let Some(mut editor) = pages.editor(record.parent) {
+    if !record.parent.is_none()
+        && let Some(mut editor) = pages.editor(record.parent)
+    {
         let line = u16::try_from(record.parent_line).unwrap_or(u16::MAX);
         editor.patch_data(line, 0, &dest.0.to_le_bytes()).map_err(|error| ApplyError::edit(record.parent, error))?;
     }
-    if !record.left_page.is_none() && let Some(mut editor) = pages.editor(record.left_page) {
+    if !record.left_page.is_none()
+        && let Some(mut editor) = pages.editor(record.left_page)
+    {
         editor.set_next(dest);
     }
-    if !record.right_page.is_none() && let Some(mut editor) = pages.editor(record.right_page) {
+    if !record.right_page.is_none()
+        && let Some(mut editor) = pages.editor(record.right_page)
+    {
         editor.set_previous(dest);
     }
     Ok(())
@@ -195,8 +201,8 @@ pub fn move_root(members: &[Operation<'_>], size: PageSize, pages: &mut PageSet)
         match member {
             Operation::SetExternalHeader(set) => {
                 let root = set.head.page;
-                let header = SpaceHeader::read(set.data)
-                    .ok_or_else(|| ApplyError::corrupt(root, "a space header that is too short"))?;
+                let header =
+                    SpaceHeader::read(set.data).ok_or_else(|| ApplyError::corrupt(root, "a space header that is too short"))?;
                 if let Some(mut editor) = pages.editor(root) {
                     set_header(&mut editor, root, &header)?;
                 }
@@ -270,7 +276,8 @@ pub fn scrub(scrub: &Scrub<'_>, pages: &mut PageSet) -> Result<(), ApplyError> {
         editor.delete_from(0).map_err(|error| ApplyError::edit(number, error))?;
         editor.fill_unused(b'U');
     } else {
-        let operations = scrub.operations().ok_or_else(|| ApplyError::corrupt(number, "a scrub that is shorter than its list"))?;
+        let operations =
+            scrub.operations().ok_or_else(|| ApplyError::corrupt(number, "a scrub that is shorter than its list"))?;
         for (line, operation) in operations.iter().enumerate() {
             let line = u16::try_from(line).unwrap_or(u16::MAX);
             let fill = match operation {

@@ -51,7 +51,7 @@ impl Redo {
             Some(Operation::Split(_)) => self.redo_split(&members),
             Some(Operation::Merge(_)) => self.redo_merge(&members),
             Some(Operation::RootPageMove(root)) => self.redo_root_move(root, &members[1..]),
-            _ => Err(ReplayError::new(JetCode::INTERNAL_ERROR, "a macro begins with a record that no macro begins with")),
+            _ => Err(ReplayError::new(crate::error::INTERNAL_ERROR, "a macro begins with a record that no macro begins with")),
         }
     }
 

@@ -14,7 +14,9 @@ use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{Operation, PageHead, RecordType};
 use anchorlog_format::page::{PageEditor, PageFlags};
-use anchorlog_format::units::{DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId};
+use anchorlog_format::units::{
+    DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId,
+};
 use std::collections::BTreeMap;
 
 /// One database that redo applies records to.
@@ -58,6 +60,8 @@ pub struct Redo {
     pub position: LogPosition,
     /// What was done so far.
     pub counts: Counts,
+    /// Layout of CommitContext records: it follows the version of the log being read (trap G53).
+    pub commit_contexts_have_flags: bool,
     macros: BTreeMap<(SessionId, Dbtime), Macro>,
     macro_bytes: usize,
 }
@@ -109,6 +113,7 @@ impl Redo {
             databases: BTreeMap::new(),
             position: LogPosition::NONE,
             counts: Counts::default(),
+            commit_contexts_have_flags: true,
             macros: BTreeMap::new(),
             macro_bytes: 0,
         }
@@ -163,6 +168,10 @@ impl Redo {
             Operation::ConvertToMultipleExtent(convert) => self.convert(raw, convert),
             Operation::Scrub(scrub) => self.scrub(raw, scrub),
             Operation::NewPage(new) => self.new_page(raw, new),
+            Operation::CommitContext(context) => {
+                self.commit_context(raw, context);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -274,7 +283,8 @@ impl Redo {
             return Ok(false);
         }
         let lookup = self.cache.lookup(id, page)?;
-        Ok(lookup != Lookup::Present || self.cache.page(id, page).is_none_or(|page| page.dbtime() < after || page.dbtime() >= Dbtime::REVERTED_ROOT))
+        Ok(lookup != Lookup::Present
+            || self.cache.page(id, page).is_none_or(|page| page.dbtime() < after || page.dbtime() >= Dbtime::REVERTED_ROOT))
     }
 
     fn page_error(&self, id: DatabaseId, page: PageNumber, jet: JetCode, reason: &str) -> ReplayError {
@@ -292,13 +302,15 @@ impl Redo {
     /// Takes a page out of the cache for a change, stamped.
     fn take(&mut self, id: DatabaseId, page: PageNumber, dbtime: Dbtime) -> Result<Box<[u8]>> {
         let Some(mut image) = self.cache.take(id, page) else {
-            return Err(self.page_error(id, page, JetCode::INTERNAL_ERROR, "it left the cache while it was needed"));
+            return Err(self.page_error(id, page, crate::error::INTERNAL_ERROR, "it left the cache while it was needed"));
         };
         stamp(&mut image, dbtime);
         Ok(image)
     }
     fn take_blank(&mut self, id: DatabaseId) -> Result<Box<[u8]>> {
-        self.cache.blank(id).ok_or_else(|| ReplayError::new(JetCode::INTERNAL_ERROR, "the database of the record is not attached"))
+        self.cache
+            .blank(id)
+            .ok_or_else(|| ReplayError::new(crate::error::INTERNAL_ERROR, "the database of the record is not attached"))
     }
     fn put(&mut self, id: DatabaseId, page: PageNumber, image: Box<[u8]>) -> Result<()> {
         self.counts.page_changes += 1;

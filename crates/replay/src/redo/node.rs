@@ -76,7 +76,8 @@ impl Redo {
         let mut key = Vec::new();
         page.key(&node, &mut key).map_err(damaged)?;
         let data = node.data.to_vec();
-        let change = if replace { Change::Replace { before: self.versions.keep(&data)?, max_size: 0 } } else { Change::FlagDelete };
+        let change =
+            if replace { Change::Replace { before: self.versions.keep(&data)?, max_size: 0 } } else { Change::FlagDelete };
         self.add_version(head, version, &key, &data, change, Some(head.page))
     }
 
@@ -116,7 +117,9 @@ impl Redo {
         let head = info.head;
         let known = self.sessions.entry(head.session).or_default();
         let (effective, level) = (known.after_first_begin, known.level);
-        if self.database_gate(head.database, anchorlog_format::units::Dbtime(0), head.object, !effective) == Gate::Skip || level == 0 {
+        if self.database_gate(head.database, anchorlog_format::units::Dbtime(0), head.object, !effective) == Gate::Skip
+            || level == 0
+        {
             return Ok(());
         }
         if self.versions.find(head.version).is_some() {

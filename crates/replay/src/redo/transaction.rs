@@ -3,7 +3,7 @@
 use super::{Macro, Redo};
 use crate::error::{ReplayError, Result};
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::log::record::{Begin, BeginOutermost, Commit, CommitOutermost, Refresh, Rollback};
+use anchorlog_format::log::record::{Begin, BeginOutermost, Commit, CommitContext, CommitOutermost, Refresh, Rollback};
 use anchorlog_format::units::{Dbtime, SessionId, TransactionId};
 
 impl Redo {
@@ -49,6 +49,9 @@ impl Redo {
     }
     fn lower(&mut self, id: SessionId, to: u8) {
         let Some(session) = self.sessions.get_mut(&id).filter(|session| session.after_first_begin) else { return };
+        if to == 0 {
+            session.commit_context = None;
+        }
         while session.level > to {
             if session.level > 1 {
                 self.versions.lower(id, session.level);
@@ -73,6 +76,16 @@ impl Redo {
             self.versions.drop_session(id);
         }
         Ok(())
+    }
+
+    /// What an application attached to a commit: kept only where it asks to be seen before the commit.
+    pub(super) fn commit_context(&mut self, raw: &[u8], context: &CommitContext<'_>) {
+        const BEFORE_COMMIT: u8 = 4;
+        if let Some(parts) = context.split(self.commit_contexts_have_flags)
+            && parts.flags & BEFORE_COMMIT != 0
+        {
+            self.sessions.entry(parts.session).or_default().commit_context = Some(raw.to_vec());
+        }
     }
 
     /// Several macros of one session may be open, each with a time of its own (trap V27).

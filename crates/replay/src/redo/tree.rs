@@ -158,7 +158,7 @@ impl Redo {
     }
     pub(super) fn size_of(&self, database: DatabaseId) -> Result<anchorlog_format::units::PageSize> {
         self.page_size(database).ok_or_else(|| {
-            crate::error::ReplayError::new(anchorlog_format::jet::JetCode::INTERNAL_ERROR, "the database of the record is not attached")
+            crate::error::ReplayError::new(crate::error::INTERNAL_ERROR, "the database of the record is not attached")
         })
     }
 
