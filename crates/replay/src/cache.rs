@@ -4,7 +4,7 @@
 //! recovery without undo may not let a page out that holds a change whose before image the log lacks (trap V39). Such a run keeps
 //! evicted pages in a side file until its end, and then decides page by page.
 
-use crate::flush::FlushTypes;
+use crate::flush::FlushMap;
 use anchorlog_checksum::{self as checksum, PageVerdict};
 use anchorlog_format::page::{Page, PageEditor};
 use anchorlog_format::units::{DatabaseId, PageNumber, PageSize};
@@ -34,7 +34,7 @@ struct Backing {
     size: PageSize,
     /// Data pages that the file holds.
     pages: u32,
-    flush: FlushTypes,
+    flush: FlushMap,
     /// Pages kept out of the file until the end: where each lies in the side file.
     held: Option<Held>,
 }
@@ -90,7 +90,7 @@ impl PageCache {
         database: DatabaseId,
         file: Arc<dyn File>,
         size: PageSize,
-        flush: FlushTypes,
+        flush: FlushMap,
         side: Option<Arc<dyn File>>,
     ) -> io::Result<()> {
         let pages = pages_of(file.size()?, size);
@@ -99,7 +99,7 @@ impl PageCache {
         Ok(())
     }
     /// Closes a database; pages not written are forgotten. Returns the flush types that its pages carry.
-    pub fn detach(&mut self, database: DatabaseId) -> Option<FlushTypes> {
+    pub fn detach(&mut self, database: DatabaseId) -> Option<FlushMap> {
         self.discard(database, |_| true);
         Some(self.backings.remove(&database)?.flush)
     }
@@ -185,7 +185,7 @@ impl PageCache {
         if let Some(held) = &mut backing.held {
             held.slots.retain(|page, _| page.0 <= pages);
         }
-        backing.flush.truncate(pages);
+        backing.flush.truncate(PageNumber(pages));
         Ok(())
     }
     /// Makes pages read as never initialised.
@@ -299,12 +299,12 @@ impl Backing {
         held.side.write_at(slot, image)
     }
     fn write(&mut self, page: PageNumber, image: &mut [u8]) -> io::Result<()> {
-        let dbtime = Page::new(image).map(|page| page.dbtime()).unwrap_or_default();
-        let current = Page::new(image).map_or(0, |page| page.flags().flush_type());
-        let next = self.flush.advance(page, current, dbtime);
-        if let Some(mut editor) = PageEditor::new(image) {
-            let flags = editor.page().flags();
-            editor.set_flags(flags.with_flush_type(next));
+        if let Some(now) = Page::new(image) {
+            let next = self.flush.advance(page, now);
+            let flags = now.flags().with_flush_type(next.bits());
+            if let Some(mut editor) = PageEditor::new(image) {
+                editor.set_flags(flags);
+            }
         }
         checksum::set_page_checksum(image, page.0);
         self.file.write_at(self.size.offset_of(page), image)

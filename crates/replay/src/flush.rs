@@ -1,62 +1,109 @@
-//! The flush types of a database's pages: what its flush map (`.jfm`) holds (`db-1 §14`).
+//! The flush map of a database (`.jfm`, `db-1 §14`) while its pages are being replayed.
 
+use anchorlog_checksum::{PageVerdict, set_page_checksum, verify_page};
+use anchorlog_format::database::flush_map::{
+    FlushMapHeader, FlushMapPage, FlushType, MAP_PAGE, entry_of, flush_type, map_pages_for, set_flush_type,
+};
+use anchorlog_format::database::header::DatabaseHeader;
+use anchorlog_format::page::Page;
 use anchorlog_format::units::{Dbtime, PageNumber};
+use anchorlog_storage::File;
+use std::io;
 
-/// Two bits for each page, and the highest page time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FlushTypes {
-    kinds: Vec<u8>,
-    highest: Vec<Dbtime>,
+/// The data pages of a flush map: two bits for each database page.
+#[derive(Clone, Debug, Default)]
+pub struct FlushMap {
+    pages: Vec<Vec<u8>>,
 }
 
-/// Pages that one page of the flush map describes.
-pub const PAGES_PER_MAP_PAGE: usize = 32512;
-
-impl FlushTypes {
-    /// What is known of a page: 0 unknown, 1 to 3 (trap D17: entry 0 of the map is never used).
+impl FlushMap {
+    /// Reads the map that belongs to a database; a map that is missing, damaged or of another moment counts as empty, and so does each
+    /// of its pages: that costs only the power to detect lost writes.
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn load(file: &dyn File, database: &DatabaseHeader) -> io::Result<(Self, Option<FlushMapHeader>)> {
+        let mut page = vec![0; MAP_PAGE];
+        let read = file.read_at(0, &mut page)?;
+        let header = FlushMapHeader::from_page(&page[..read]).ok().filter(|header| header.accept_for(database).is_ok());
+        let Some(header) = header else { return Ok((Self::default(), None)) };
+        let count = file.size()? / MAP_PAGE as u64;
+        let mut pages = Vec::new();
+        for number in 0..u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX) {
+            let mut page = vec![0; MAP_PAGE];
+            file.read_at((u64::from(number) + 1) * MAP_PAGE as u64, &mut page)?;
+            let known = matches!(verify_page(&page, number), PageVerdict::Valid(_));
+            pages.push(if known { page } else { blank(number) });
+        }
+        Ok((Self { pages }, Some(header)))
+    }
+    /// What is known of a page.
     #[must_use]
-    pub fn get(&self, page: PageNumber) -> u8 {
-        self.kinds.get(page.0 as usize).copied().unwrap_or(0)
+    pub fn get(&self, page: PageNumber) -> FlushType {
+        let (number, entry) = entry_of(page);
+        self.pages.get(number as usize).map_or(FlushType::Unknown, |page| flush_type(page, entry))
     }
-    /// Notes the type of a page.
-    pub fn set(&mut self, page: PageNumber, kind: u8, dbtime: Dbtime) {
-        let at = page.0 as usize;
-        if self.kinds.len() <= at {
-            self.kinds.resize(at + 1, 0);
-        }
-        self.kinds[at] = kind & 3;
-        let map_page = at / PAGES_PER_MAP_PAGE;
-        if self.highest.len() <= map_page {
-            self.highest.resize(map_page + 1, Dbtime(0));
-        }
-        self.highest[map_page] = self.highest[map_page].max(dbtime);
-    }
-    /// The type that the next write of a page carries: 1, 2, 3 in turn, from the map's or else the page's present type.
-    pub fn advance(&mut self, page: PageNumber, on_page: u8, dbtime: Dbtime) -> u8 {
+    /// The type that the next write of a page carries: rock, paper, scissors in turn, from the map's or else the page's present type.
+    pub fn advance(&mut self, page: PageNumber, image: Page<'_>) -> FlushType {
         let known = self.get(page);
-        let present = if known == 0 { on_page } else { known };
-        let next = if present >= 3 { 1 } else { present + 1 };
-        self.set(page, next, dbtime);
+        let present = if known == FlushType::Unknown { FlushType::from_bits(image.flags().flush_type()) } else { known };
+        let next = present.next();
+        // Times that are no times stand for no type.
+        if image.dbtime() >= Dbtime::REVERTED_ROOT {
+            self.set(page, FlushType::Unknown, Dbtime(0));
+            return FlushType::Unknown;
+        }
+        self.set(page, next, image.dbtime());
         next
     }
-    /// A page that reads as zero has no type.
+    /// Forgets a page: it reads as zero now.
     pub fn forget(&mut self, page: PageNumber) {
-        if let Some(kind) = self.kinds.get_mut(page.0 as usize) {
-            *kind = 0;
+        if self.get(page) != FlushType::Unknown {
+            self.set(page, FlushType::Unknown, Dbtime(0));
         }
     }
-    /// Pages behind the new end of the file have no type.
-    pub fn truncate(&mut self, pages: u32) {
-        self.kinds.truncate(pages as usize + 1);
+    /// Forgets all pages behind the new end of the file.
+    pub fn truncate(&mut self, last: PageNumber) {
+        let keep = map_pages_for(last) as usize;
+        self.pages.truncate(keep);
+        let (number, entry) = entry_of(last);
+        if let Some(page) = self.pages.get_mut(number as usize) {
+            for entry in entry + 1..anchorlog_format::database::flush_map::PAGES_PER_MAP_PAGE {
+                set_flush_type(page, entry, FlushType::Unknown);
+            }
+        }
     }
-    /// Types of the pages from number 0 on.
-    #[must_use]
-    pub fn kinds(&self) -> &[u8] {
-        &self.kinds
+    /// Writes header and pages.
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn store(&self, file: &dyn File, header: &FlushMapHeader, last: PageNumber) -> io::Result<()> {
+        let count = map_pages_for(last).max(u32::try_from(self.pages.len()).unwrap_or(u32::MAX));
+        file.set_size((u64::from(count) + 1) * MAP_PAGE as u64)?;
+        for number in 0..count {
+            let mut page = self.pages.get(number as usize).cloned().unwrap_or_else(|| blank(number));
+            set_page_checksum(&mut page, number);
+            file.write_at((u64::from(number) + 1) * MAP_PAGE as u64, &page)?;
+        }
+        file.write_at(0, &header.to_page())
     }
-    /// The highest page time that a page of the map stands for.
-    #[must_use]
-    pub fn highest(&self, map_page: usize) -> Dbtime {
-        self.highest.get(map_page).copied().unwrap_or_default()
+
+    fn set(&mut self, page: PageNumber, kind: FlushType, dbtime: Dbtime) {
+        let (number, entry) = entry_of(page);
+        while self.pages.len() <= number as usize {
+            let next = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
+            self.pages.push(blank(next));
+        }
+        if let Some(page) = self.pages.get_mut(number as usize) {
+            set_flush_type(page, entry, kind);
+            let highest = FlushMapPage::read(page).map_or(Dbtime(0), |head| head.highest_dbtime).max(dbtime);
+            FlushMapPage::new(number, highest).write(page);
+        }
     }
+}
+
+fn blank(number: u32) -> Vec<u8> {
+    let mut page = vec![0; MAP_PAGE];
+    FlushMapPage::new(number, Dbtime(0)).write(&mut page);
+    page
 }

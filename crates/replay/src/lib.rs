@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod apply;
+pub mod attach;
 pub mod cache;
 pub mod error;
 pub mod flush;
 pub mod maps;
+pub mod naming;
 pub mod redo;
 pub mod seek;
 pub mod undo;

@@ -6,7 +6,7 @@ use anchorlog_format::log::record::Operation;
 use anchorlog_format::page::{Page, compare};
 use anchorlog_format::units::{DatabaseId, Dbtime, LogPosition, ObjectId, PageNumber};
 use anchorlog_replay::cache::PageCache;
-use anchorlog_replay::flush::FlushTypes;
+use anchorlog_replay::flush::FlushMap;
 use anchorlog_replay::redo::{Database, Redo};
 use anchorlog_replay::versions::{BlobStore, Versions};
 use anchorlog_storage::Folder;
@@ -111,7 +111,7 @@ fn run(set: &anchorlog_testkit::data::EngineSet) -> Option<(usize, Vec<String>)>
                 let read = file.read_at(0, &mut start).unwrap();
                 let (header, _) = HeaderPage::elect(&start[..read]).unwrap();
                 redo.cache.detach(database);
-                redo.cache.attach(database, file, header.page_size(), FlushTypes::default(), None).unwrap();
+                redo.cache.attach(database, file, header.page_size(), FlushMap::default(), None).unwrap();
                 let entry = Database {
                     name,
                     header,
