@@ -1,6 +1,5 @@
 //! Space: the header on a tree's root, extents, split buffers (`db-3 §6, §7, §8`).
 
-use crate::layout;
 use crate::units::{ObjectId, PageNumber};
 
 layout! {
