@@ -5,4 +5,5 @@ pub mod column;
 pub mod compression;
 pub mod long_value;
 pub mod record;
+pub mod text;
 pub mod value;

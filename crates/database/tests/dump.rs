@@ -1,0 +1,88 @@
+//! Our dump against that of Microsoft's engine, line for line, over every set whose databases are clean.
+
+use anchorlog_database::Database;
+use anchorlog_database::canonical::{Tables, dump};
+use anchorlog_storage::Folder;
+use anchorlog_storage::disk::DiskFolder;
+use anchorlog_testkit::data::{EngineSet, engine_sets};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Opens a database with the smallest cache: what is read must not depend on its size.
+fn open(path: &Path) -> Database {
+    let folder = DiskFolder::read_only(path.parent().expect("a database lies in a folder"));
+    let name = path.file_name().expect("a database has a name");
+    let file = folder.open(Path::new(name)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Database::open(path.display().to_string(), file, 0).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn our_dump(path: &Path, tables: Tables) -> String {
+    let database = open(path);
+    let mut out = Vec::new();
+    let name = path.file_name().expect("a database has a name").to_string_lossy();
+    let summary = dump(&database, &name, tables, &mut out).expect("memory can be written");
+    assert_eq!(summary.errors, [], "{}", path.display());
+    String::from_utf8(out).expect("a dump is UTF-8")
+}
+
+/// The engine's dump, cut at each database: name, and lines.
+fn engine_dumps(path: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut dumps: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("{\"db\":\"") {
+            let name = rest.split('"').next().expect("a name ends with a quote");
+            dumps.push((name.to_owned(), String::new()));
+        }
+        let (_, lines) = dumps.last_mut().expect("a dump begins with a database");
+        lines.push_str(line);
+        lines.push('\n');
+    }
+    dumps
+}
+
+/// Where a set keeps the state that its dump shows: recovery's result, or what it left unchanged, or the clean database itself.
+fn database_of(set: &Path, name: &str) -> Option<PathBuf> {
+    ["after/db", "before/db", "clean"].iter().map(|folder| set.join(folder).join(name)).find(|path| path.is_file())
+}
+
+/// Compares and says where the first difference is.
+fn compare(label: &str, ours: &str, theirs: &str, differences: &mut Vec<String>) {
+    let found = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
+    if let Some((ours, theirs)) = found {
+        let at = ours.bytes().zip(theirs.bytes()).take_while(|(a, b)| a == b).count();
+        let cut = |line: &str| {
+            String::from_utf8_lossy(&line.as_bytes()[at.saturating_sub(150).min(line.len())..line.len().min(at + 150)])
+                .into_owned()
+        };
+        differences.push(format!("{label}\n  ours:   {}\n  theirs: {}", cut(ours), cut(theirs)));
+    } else if ours.lines().count() != theirs.lines().count() {
+        differences.push(format!("{label}: {} lines, theirs {}", ours.lines().count(), theirs.lines().count()));
+    }
+}
+
+fn check_set(set: &EngineSet, differences: &mut Vec<String>) -> usize {
+    let folder = set.folder();
+    let mut compared = 0;
+    for (file, tables) in [("dump.jsonl", Tables::Users), ("catalog.jsonl", Tables::Engines)] {
+        let path = folder.join(file);
+        if !path.is_file() {
+            continue;
+        }
+        for (name, theirs) in engine_dumps(&path) {
+            let Some(database) = database_of(&folder, &name) else { continue };
+            compare(&format!("{} {name} {file}", set.name), &our_dump(&database, tables), &theirs, differences);
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn every_clean_database_of_the_engine_made_sets_dumps_as_the_engine_dumped_it() {
+    let mut differences = Vec::new();
+    let compared: usize = engine_sets().iter().map(|set| check_set(set, &mut differences)).sum();
+    println!("{compared} dumps compared, {} differ", differences.len());
+    assert!(compared > 0);
+    assert!(differences.is_empty(), "{} of {compared} dumps differ:\n{}", differences.len(), differences.join("\n"));
+}
