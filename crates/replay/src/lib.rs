@@ -10,5 +10,6 @@ pub mod maps;
 pub mod naming;
 pub mod redo;
 pub mod seek;
+pub mod stream;
 pub mod undo;
 pub mod versions;
