@@ -117,19 +117,29 @@ fn compacted_copies_and_restored_backups_dump_as_the_engine_dumped_them() {
     no_differences(compared, &differences);
 }
 
-/// The dumps that an oracle case of a real set names: the database's place in the set, and the dump's in the oracle.
-fn oracle_dumps(case: &serde_json::Value) -> Vec<(String, String, Tables)> {
+/// A comparison that an oracle case asks for: the database, in the set or in the oracle, and the dump in the oracle.
+struct Wanted {
+    in_oracle: bool,
+    database: String,
+    dump: String,
+    tables: Tables,
+}
+
+/// What an oracle case gives to compare: a clean database of the set as it is, or the one that a recovery left.
+fn wanted(case: &serde_json::Value) -> Vec<Wanted> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let outputs: Vec<String> = case["outputs"].as_array().into_iter().flatten().map(text).collect();
-    let is_database = text(&case["case"]).strip_prefix("database ").is_some_and(|name| case["inputs"][0] == name);
-    if !is_database || case["jet_error"] != 0 {
-        return Vec::new();
-    }
-    let kinds = [("dump.jsonl", Tables::Users), ("catalog.jsonl", Tables::Engines)];
-    let found = |(file, tables)| {
-        let dump = outputs.iter().find(|output| output.ends_with(&format!("/{file}")))?;
-        Some((text(&case["inputs"][0]), dump.clone(), tables))
+    let recovered: Vec<&String> =
+        outputs.iter().filter(|output| output.contains("/after/db/") && !output.ends_with(".jfm")).collect();
+    let as_it_is = text(&case["case"]).strip_prefix("database ").is_some_and(|name| case["inputs"][0] == name);
+    let (in_oracle, database) = match recovered[..] {
+        [] if as_it_is && case["jet_error"] == 0 => (false, text(&case["inputs"][0])),
+        [database] => (true, database.clone()),
+        _ => return Vec::new(),
     };
+    let kinds = [("dump.jsonl", Tables::Users), ("catalog.jsonl", Tables::Engines)];
+    let dump = |file: &str| outputs.iter().find(|output| output.ends_with(&format!("/{file}"))).cloned();
+    let found = |(file, tables)| Some(Wanted { in_oracle, database: database.clone(), dump: dump(file)?, tables });
     kinds.into_iter().filter_map(found).collect()
 }
 
@@ -146,9 +156,10 @@ fn every_clean_database_of_real_machines_dumps_as_the_engine_dumped_it() {
         let text = fs::read_to_string(&json).unwrap_or_else(|error| panic!("{}: {error}", json.display()));
         let cases: serde_json::Value = serde_json::from_str(&text).expect("an oracle is JSON");
         for case in cases["cases"].as_array().expect("an oracle has cases") {
-            for (database, dump, tables) in oracle_dumps(case) {
-                let (path, dump) = (set.folder().join(&database), oracle.folder().join(&dump));
-                check_alone(&format!("{} {database} {tables:?}", set.name), &path, &dump, tables, &mut differences);
+            for Wanted { in_oracle, database, dump, tables } in wanted(case) {
+                let folder = if in_oracle { oracle.folder() } else { set.folder() };
+                let label = format!("{} {database} {tables:?}", set.name);
+                check_alone(&label, &folder.join(&database), &oracle.folder().join(&dump), tables, &mut differences);
                 compared += 1;
             }
         }
