@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+mod demo;
 mod testdata;
 
 const HELP: &str = "\
 cargo xtask CHORE
 
+  demo       pack the crash set of `anchorlog demo` (needs the same)
   testdata   choose the data sets that lie in testdata/ (needs ../shared/data beside the checkout)";
 
 fn main() -> ExitCode {
@@ -17,6 +19,7 @@ fn main() -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
+        ["demo"] => demo::pack(),
         ["testdata"] => testdata::choose(),
         _ => Err(format!("unknown: {}\n\n{HELP}", arguments.join(" "))),
     };
