@@ -71,5 +71,7 @@ pub fn missing(jet: JetCode, reason: impl Into<String>) -> ReplayError {
 }
 
 fn refuse(error: HeaderError, path: &Path) -> ReplayError {
-    ReplayError::new(error.jet(), format!("the log {}: {error}", path.display())).in_file(path.display().to_string())
+    // A file without a header is no missing log to the engine (trap Z17).
+    let jet = if error == HeaderError::TooShort { JetCode::FILE_IO_BEYOND_EOF } else { error.jet() };
+    ReplayError::new(jet, format!("the log {}: {error}", path.display())).in_file(path.display().to_string())
 }

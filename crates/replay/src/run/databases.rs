@@ -248,7 +248,9 @@ impl Run<'_> {
         }
         let size = self.header.as_ref().and_then(anchorlog_format::log::header::LogHeader::page_size);
         let Some(size) = size else { return Ok(()) };
-        let path = resolved.unwrap_or_else(|| self.naming.place_for(&logged.path));
+        let logged_logs = self.header.as_ref().map(|header| header.parameters.log_folder()).unwrap_or_default();
+        let place = &self.setup.logs.files.folder;
+        let path = resolved.unwrap_or_else(|| self.naming.place_for(&logged.path, &logged_logs, place));
         let mut page = HeaderPage::new(size);
         let header = &mut page.header;
         header.version = 0x620;
@@ -262,7 +264,6 @@ impl Run<'_> {
         header.attach_time = self.ambient.now();
         header.state = DatabaseState::JustCreated;
         header.dbtime = Dbtime::START;
-        header.sort_version = u64::MAX;
         _ = created;
         if self.make {
             let folder = &self.setup.folder;
