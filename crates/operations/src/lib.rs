@@ -5,3 +5,4 @@ pub mod explain;
 pub mod identify;
 pub mod inspect;
 pub mod layouts;
+pub mod survey;

@@ -68,5 +68,8 @@ fn every_record_of_a_log_is_listed_in_order() {
     });
     assert!(fault.is_none());
     assert!(seen.is_sorted_by_key(|record| record.position));
-    assert!(seen.iter().all(|record| record.error.is_none()) && seen.iter().any(|record| record.number == 29 && !record.fields.is_empty()));
+    assert!(
+        seen.iter().all(|record| record.error.is_none())
+            && seen.iter().any(|record| record.number == 29 && !record.fields.is_empty())
+    );
 }
