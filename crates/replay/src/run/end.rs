@@ -173,7 +173,7 @@ impl Run<'_> {
     /// older image (trap V39).
     fn end_dirty(&mut self) -> Result<()> {
         let ids: Vec<DatabaseId> = self.redo.databases.keys().copied().collect();
-        let held = if self.make { self.pages_to_hold()? } else { BTreeSet::new() };
+        let held = self.pages_to_hold();
         for id in ids {
             let Some(mut database) = self.redo.databases.remove(&id) else { continue };
             if database.creating {
@@ -193,18 +193,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The pages that hold open changes which only memory could take back.
-    fn pages_to_hold(&mut self) -> Result<BTreeSet<(DatabaseId, PageNumber)>> {
-        let open: Vec<crate::versions::Version> =
-            self.redo.versions.iter().filter(|version| version.unlogged_on.is_some()).copied().collect();
-        let mut held = BTreeSet::new();
-        for version in open {
-            let (key, data) = (self.redo.versions.bytes(version.key)?, self.redo.versions.bytes(version.bookmark_data)?);
-            let bookmark = crate::seek::Bookmark { key: &key, data: &data, unique: version.unique };
-            let (page, _) = crate::seek::find(&mut self.redo.cache, version.database, version.root, bookmark)?;
-            held.insert((version.database, page));
-        }
-        Ok(held)
+    /// The pages on which open changes were redone that only memory could take back. It is these, and not the pages to which splits
+    /// moved the nodes since: a later redo finds the before image where the change is made.
+    fn pages_to_hold(&self) -> BTreeSet<(DatabaseId, PageNumber)> {
+        self.redo.versions.iter().filter_map(|version| Some((version.database, version.unlogged_on?))).collect()
     }
 
     /// The log ended cleanly: nothing is logged, the checkpoint goes to its end (traps W14, Z of log-8 §1.1).
