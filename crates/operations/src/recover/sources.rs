@@ -1,111 +1,178 @@
-//! The files that a recovery reads: those of a folder, and those that the user named elsewhere, as one folder that is never written.
+//! The files of a recovery: a folder, and databases or logs that lie elsewhere, as one folder in the layout of the result.
 
 use crate::identify::{Content, Identified, identify};
-use anchorlog_storage::disk::DiskFolder;
-use anchorlog_storage::{Entry, File, Folder};
+use anchorlog_format::log::names;
+use anchorlog_storage::{DiskFolder, Entry, File, Folder};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Files by the path that they have in the result, each with the place where it lies.
+/// Where the files lie.
 #[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// The folder, with everything below it.
+    pub folder: PathBuf,
+    /// Databases that lie elsewhere.
+    pub databases: Vec<PathBuf>,
+    /// The folder of the logs, where it is another one; logs elsewhere are then not looked at.
+    pub logs: Option<PathBuf>,
+}
+
+/// One file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it is; its path is the one in the result.
+    pub identified: Identified,
+}
+
+/// All files, seen as one folder that can only be read.
+#[derive(Clone)]
 pub struct Sources {
-    files: BTreeMap<PathBuf, PathBuf>,
+    /// By their place in the result.
+    files: Arc<BTreeMap<PathBuf, Source>>,
+    /// The place of the logs in the result, where the user named it.
+    pub log_place: Option<PathBuf>,
 }
 
 impl Sources {
-    /// Everything below a folder.
+    /// Lists and recognises every file.
     ///
     /// # Errors
-    /// Any error of listing it.
-    pub fn of_folder(root: &Path) -> io::Result<Self> {
-        let mut sources = Self::default();
-        sources.add_folder(root, Path::new(""))?;
-        Ok(sources)
-    }
-    /// Adds everything below a folder, under `prefix`.
-    ///
-    /// # Errors
-    /// Any error of listing it.
-    pub fn add_folder(&mut self, root: &Path, prefix: &Path) -> io::Result<()> {
-        for entry in DiskFolder::read_only(root).list()? {
-            // Working folders of other runs are no sources.
-            let hidden = |part: &std::ffi::OsStr| part.to_string_lossy().starts_with(".anchorlog");
-            if !entry.path.iter().any(hidden) {
-                self.files.insert(prefix.join(&entry.path), root.join(&entry.path));
-            }
+    /// `NotFound` for a folder or file that is not there; any error of listing and reading.
+    pub fn gather(inputs: &Inputs) -> io::Result<Self> {
+        let mut files = BTreeMap::new();
+        if !inputs.folder.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is no folder", inputs.folder.display())));
         }
-        Ok(())
+        add_folder(&mut files, &inputs.folder, Path::new(""))?;
+        let mut log_place = None;
+        if let Some(logs) = &inputs.logs {
+            if !logs.is_dir() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is no folder", logs.display())));
+            }
+            let inside = same_root(&inputs.folder, logs);
+            let place = inside.clone().unwrap_or_else(|| logs.file_name().map_or_else(|| "logs".into(), PathBuf::from));
+            if inside.is_none() {
+                add_folder(&mut files, logs, &place)?;
+            }
+            log_place = Some(place);
+        }
+        for database in &inputs.databases {
+            add_database(&mut files, &inputs.folder, database)?;
+        }
+        Ok(Self { files: Arc::new(files), log_place })
     }
-    /// Adds one file under a path of the result.
-    pub fn add_file(&mut self, place: PathBuf, as_path: PathBuf) {
-        self.files.insert(as_path, place);
+
+    /// The files, by their place in the result.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.files.values()
     }
-    /// Takes a file out.
-    pub fn remove(&mut self, path: &Path) {
-        self.files.remove(path);
-    }
-    /// Keeps the files for which `keep` holds.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Path) -> bool) {
-        self.files.retain(|path, _| keep(path));
-    }
-    /// Where a file lies.
+
+    /// The file of a place in the result.
     #[must_use]
-    pub fn place(&self, path: &Path) -> Option<&Path> {
-        self.files.get(path).map(PathBuf::as_path)
+    pub fn get(&self, place: &Path) -> Option<&Source> {
+        self.files.get(place)
     }
-    /// All files, by path.
-    pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.keys().map(PathBuf::as_path)
+
+    /// Files that may be databases: all that are, and those that a log may name and whose content no longer tells.
+    pub fn database_candidates(&self) -> impl Iterator<Item = &Source> {
+        self.iter().filter(|source| match &source.identified.content {
+            Content::Database { .. } | Content::DamagedDatabase { .. } => true,
+            Content::Unknown | Content::Empty | Content::Prepared => names::parse(&source.identified.name()).is_none(),
+            _ => false,
+        })
     }
-    /// What each file is, by content.
-    ///
-    /// # Errors
-    /// Any error of reading a file's start, with its place.
-    pub fn identify(&self) -> io::Result<Vec<Identified>> {
-        self.paths()
-            .map(|path| {
-                identify(self, path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
-            })
-            .collect()
+
+    /// All of them as a folder.
+    #[must_use]
+    pub fn folder(&self) -> Arc<dyn Folder> {
+        Arc::new(self.clone())
     }
 }
 
-/// Whether a file takes part in a recovery, by what it is.
-#[must_use]
-pub const fn takes_part(content: &Content) -> bool {
-    content.is_known() && !matches!(content, Content::RevertSnapshot)
+/// The path below `folder`, when `other` lies inside it.
+fn same_root(folder: &Path, other: &Path) -> Option<PathBuf> {
+    let (folder, other) = (folder.canonicalize().ok()?, other.canonicalize().ok()?);
+    other.strip_prefix(folder).ok().map(Path::to_path_buf)
+}
+
+fn add_folder(files: &mut BTreeMap<PathBuf, Source>, root: &Path, place: &Path) -> io::Result<()> {
+    let folder = DiskFolder::read_only(root);
+    for entry in folder.list()? {
+        // What an earlier run left behind, and what it set aside, is no input.
+        if entry.path.iter().any(|part| part.to_string_lossy().starts_with(".anchorlog")) {
+            continue;
+        }
+        add(files, &folder, root, &entry.path, place.join(&entry.path))?;
+    }
+    Ok(())
+}
+
+fn add_database(files: &mut BTreeMap<PathBuf, Source>, folder: &Path, database: &Path) -> io::Result<()> {
+    if !database.is_file() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is no file", database.display())));
+    }
+    let (Some(parent), Some(name)) = (database.parent(), database.file_name().map(PathBuf::from)) else {
+        return Ok(());
+    };
+    if same_root(folder, database).is_some() {
+        return Ok(());
+    }
+    let root = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let place = DiskFolder::read_only(root);
+    let map = name.with_extension("jfm");
+    if root.join(&map).is_file() {
+        add(files, &place, root, &map, map.clone())?;
+    }
+    add(files, &place, root, &name, name.clone())
+}
+
+fn add(files: &mut BTreeMap<PathBuf, Source>, folder: &DiskFolder, root: &Path, path: &Path, target: PathBuf) -> io::Result<()> {
+    if let Some(other) = files.get(&target) {
+        let text = format!("{} and {} would both become {}", other.path.display(), root.join(path).display(), target.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+    }
+    let mut identified = identify(folder, path)?;
+    identified.path.clone_from(&target);
+    files.insert(target, Source { path: root.join(path), identified });
+    Ok(())
+}
+
+fn read_only() -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, "the source of a recovery is never written")
 }
 
 impl Folder for Sources {
     fn list(&self) -> io::Result<Vec<Entry>> {
-        let entry = |(path, place): (&PathBuf, &PathBuf)| Ok(Entry { path: path.clone(), size: std::fs::metadata(place)?.len() });
-        self.files.iter().map(entry).collect()
+        let entries = self.files.iter().map(|(path, source)| Entry { path: path.clone(), size: source.identified.size });
+        Ok(entries.collect())
     }
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        let place = self.files.get(path).ok_or(io::ErrorKind::NotFound)?;
-        let parent = place.parent().unwrap_or(Path::new(""));
-        let name = place.file_name().ok_or(io::ErrorKind::NotFound)?;
+        let source = self
+            .files
+            .get(path)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", path.display())))?;
+        let (Some(parent), Some(name)) = (source.path.parent(), source.path.file_name()) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
         DiskFolder::read_only(parent).open(Path::new(name))
     }
-    fn open_write(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        Err(refused(path))
+    fn open_write(&self, _path: &Path) -> io::Result<Arc<dyn File>> {
+        Err(read_only())
     }
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        Err(refused(path))
+    fn create(&self, _path: &Path) -> io::Result<Arc<dyn File>> {
+        Err(read_only())
     }
-    fn rename(&self, from: &Path, _: &Path) -> io::Result<()> {
-        Err(refused(from))
+    fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(read_only())
     }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        Err(refused(path))
+    fn remove(&self, _path: &Path) -> io::Result<()> {
+        Err(read_only())
     }
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn refused(path: &Path) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, format!("{} is a source, and never written", path.display()))
 }
