@@ -3,11 +3,16 @@
 use std::process::ExitCode;
 
 mod demo;
+mod fuzz;
 mod testdata;
 
 const HELP: &str = "\
 cargo xtask CHORE
 
+  fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
+             fuzz every target, or those named; --driver: not by libFuzzer even where cargo-fuzz is
+  fuzz --file INPUT TARGET
+             run one input and show how it fails
   demo       pack the crash set of `anchorlog demo` (needs the same)
   testdata   choose the data sets that lie in testdata/ (needs ../shared/data beside the checkout)";
 
@@ -19,6 +24,7 @@ fn main() -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["demo"] => demo::pack(),
         ["testdata"] => testdata::choose(),
         _ => Err(format!("unknown: {}\n\n{HELP}", arguments.join(" "))),
