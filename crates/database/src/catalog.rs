@@ -5,6 +5,7 @@ use crate::database::Database;
 use crate::error::Error;
 use anchorlog_format::data::catalog::{CatalogRow, IndexFlags, ObjectKind, Segment, TupleLimits, columns, segments, table_flags};
 use anchorlog_format::data::column::{ColumnFlags, ColumnType, Fid};
+use anchorlog_format::data::locale::locale_name;
 use anchorlog_format::data::long_value::chunk_size;
 use anchorlog_format::data::record::{Record, RecordFormat};
 use anchorlog_format::data::text::ansi;
@@ -102,7 +103,7 @@ pub struct Index {
     pub tuple: Option<TupleLimits>,
     /// Flags of text mapping.
     pub map_flags: u32,
-    /// Name of the locale.
+    /// Name of the locale; where an old file has a number instead, the name of that, if it is known.
     pub locale: Option<String>,
     /// Number of the locale in old files.
     pub locale_number: u32,
@@ -248,7 +249,7 @@ impl<'d> Reading<'d> {
                 catalog.leftovers.push(objid);
                 continue;
             };
-            table.columns = parts.columns;
+            table.columns = if is_catalog(objid) { own_columns(parts.columns) } else { parts.columns };
             if let Some(template) = &table.template {
                 match templates.get(template) {
                     Some(columns) => table.columns.extend(columns.iter().map(|column| Arc::new(inherited(column)))),
@@ -292,17 +293,41 @@ fn column(row: &CatalogRow<'_>) -> Result<Option<Column>, String> {
         size: row.space_usage,
         code_page: row.pages_or_locale,
         flags,
-        offset: offset(row, fid),
+        offset: row.record_offset,
         default: row.default.map(<[u8]>::to_vec),
     }))
 }
 
-/// The catalog's rows about itself give wrong offsets; its own schema is known (trap R3).
-fn offset(row: &CatalogRow<'_>, fid: Fid) -> Option<u16> {
-    if row.table == CATALOG.objid || row.table == CATALOG_SHADOW.objid {
-        return columns::ALL.iter().find(|column| column.fid == fid && fid.is_fixed()).map(|column| column.offset);
-    }
-    row.record_offset
+fn is_catalog(objid: ObjectId) -> bool {
+    objid == CATALOG.objid || objid == CATALOG_SHADOW.objid
+}
+
+/// The catalog's columns as every engine knows them: its rows about itself lack later ones, and give wrong offsets (trap R3). Columns that
+/// only the rows know are kept.
+fn own_columns(rows: Vec<Arc<Column>>) -> Vec<Arc<Column>> {
+    let known = columns::ALL.iter().map(|column| {
+        let fixed = column.fid.is_fixed();
+        let size = match (column.kind.size(), column.fid.is_tagged()) {
+            (Some(size), _) => u32::try_from(size).unwrap_or(0),
+            (None, true) => 0,
+            (None, false) => 255,
+        };
+        let not_null = column.fid <= columns::PAGES_OR_LOCALE.fid || column.fid == columns::NAME.fid;
+        Arc::new(Column {
+            fid: column.fid,
+            of_template: false,
+            derived: false,
+            name: column.microsoft.into(),
+            kind: column.kind,
+            size,
+            code_page: 1252,
+            flags: if not_null { ColumnFlags::NOT_NULL } else { ColumnFlags(0) },
+            offset: fixed.then_some(column.offset),
+            default: None,
+        })
+    });
+    let unknown = rows.into_iter().filter(|row| columns::ALL.iter().all(|column| column.fid != row.fid));
+    known.chain(unknown).collect()
 }
 
 fn inherited(column: &Column) -> Column {
@@ -325,7 +350,7 @@ fn index(row: &CatalogRow<'_>, tree: Tree) -> Result<Index, String> {
         segment_most: row.segment_most,
         tuple: row.tuple_limits,
         map_flags: row.map_flags.unwrap_or(0),
-        locale: row.locale(),
+        locale: row.locale().or_else(|| locale_name(row.pages_or_locale).map(Into::into)),
         locale_number: row.pages_or_locale,
         sort_version: row.sort_version,
         name,

@@ -6,10 +6,12 @@
 pub mod cache;
 pub mod canonical;
 pub mod catalog;
+pub mod check;
 pub mod cursor;
 pub mod database;
 pub mod error;
 pub mod index;
+pub mod keys;
 pub mod long_value;
 pub mod row;
 pub mod space;

@@ -35,14 +35,19 @@ impl Naming {
         let found = named().find(signed).or_else(|| named().next()).or_else(|| self.candidates.iter().find(signed));
         found.map(|candidate| candidate.path.as_path())
     }
-    /// Where a database is made that the log creates and no file stands for: beside the other databases, under its logged name.
+    /// Where a database is made that the log creates and no file stands for: where the user mapped it; else in the folder that lies to
+    /// the logs here as its logged folder lay to the logs there; its logged name is kept.
     #[must_use]
-    pub fn place_for(&self, logged: &str) -> PathBuf {
+    pub fn place_for(&self, logged: &str, logged_logs: &str, logs: &Path) -> PathBuf {
         if let Some((_, path)) = self.map.iter().find(|(name, _)| ends_with(logged, name)) {
             return path.clone();
         }
-        let folder = self.candidates.first().and_then(|candidate| candidate.path.parent()).unwrap_or(Path::new(""));
-        folder.join(safe_name(file_name(logged)))
+        let name = safe_name(file_name(logged));
+        let beside = self.candidates.first().and_then(|candidate| candidate.path.parent());
+        match beside {
+            Some(folder) => folder.join(name),
+            None => relative(folder_of(logged), logged_logs, logs).unwrap_or_default().join(name),
+        }
     }
     /// A file that a run made: later records mean it.
     pub fn add(&mut self, path: PathBuf, signature: Signature) {
@@ -55,6 +60,33 @@ impl Naming {
 #[must_use]
 pub fn file_name(logged: &str) -> &str {
     logged.rsplit(['\\', '/', ':']).next().unwrap_or(logged)
+}
+
+/// The folder of a logged path.
+fn folder_of(logged: &str) -> &str {
+    logged.strip_suffix(file_name(logged)).unwrap_or("")
+}
+
+/// The folder that lies to `logs` as the logged folder lies to the logged folder of the logs; `None` where that is not below the root.
+fn relative(folder: &str, logged_logs: &str, logs: &Path) -> Option<PathBuf> {
+    let parts = |path: &str| -> Vec<String> {
+        path.to_lowercase().split(['\\', '/']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let (there, from) = (parts(folder), parts(logged_logs));
+    let common = there.iter().zip(&from).take_while(|(a, b)| a == b).count();
+    if common == 0 {
+        return None;
+    }
+    let mut place = logs.to_path_buf();
+    for _ in common..from.len() {
+        if !place.pop() {
+            return None;
+        }
+    }
+    for part in there.get(common..)? {
+        place.push(safe_name(part));
+    }
+    Some(place)
 }
 
 /// Names that logs hold are never trusted as names here (trap G49).
@@ -112,7 +144,15 @@ mod tests {
     #[test]
     fn g49_a_logged_name_never_leads_out_of_its_folder() {
         let naming = Naming::default();
-        assert_eq!(naming.place_for(r"R:\db\.."), Path::new("database.edb"));
-        assert_eq!(naming.place_for("R:/x/a?b.edb"), Path::new("a_b.edb"));
+        assert_eq!(naming.place_for(r"R:\db\..", r"C:\log", Path::new("log")), Path::new("database.edb"));
+        assert_eq!(naming.place_for("R:/x/a?b.edb", "", Path::new("")), Path::new("a_b.edb"));
+    }
+
+    #[test]
+    fn a_database_is_made_where_it_lay_as_seen_from_the_logs() {
+        let place = |logged, logs| Naming::default().place_for(logged, r"R:\log\", Path::new(logs));
+        assert_eq!(place(r"R:\db\db1.edb", "log"), Path::new("db/db1.edb"));
+        assert_eq!(place(r"R:\log\db1.edb", "a/log"), Path::new("a/log/db1.edb"));
+        assert_eq!(place(r"X:\far\away\db1.edb", "log"), Path::new("db1.edb"));
     }
 }

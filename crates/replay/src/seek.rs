@@ -8,7 +8,7 @@ use anchorlog_format::units::{DatabaseId, PageNumber};
 use std::cmp::Ordering;
 
 /// Levels of a tree at most (`cBTMaxDepth`): a deeper chain is a circle.
-const DEPTH_MAX: usize = 8;
+pub(crate) const DEPTH_MAX: usize = 8;
 
 /// What identifies a node: its key, and where keys are not unique its data.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ pub fn find(cache: &mut PageCache, database: DatabaseId, root: PageNumber, bookm
     Err(corrupt(root, "the tree is deeper than any engine builds"))
 }
 
-fn read(cache: &mut PageCache, database: DatabaseId, number: PageNumber) -> Result<Page<'_>> {
+pub(crate) fn read(cache: &mut PageCache, database: DatabaseId, number: PageNumber) -> Result<Page<'_>> {
     let jet = match cache.lookup(database, number)? {
         Lookup::Present => None,
         Lookup::Zero => Some(JetCode::PAGE_NOT_INITIALIZED),

@@ -2,3 +2,4 @@
 
 pub mod data;
 pub mod header_text;
+pub mod steps;

@@ -1,6 +1,6 @@
 //! How a table's schema is written: in the terms of Microsoft's interface, whose bits are not those of the catalog (`db-4 §6`).
 
-use crate::catalog::{Column, Index, Table};
+use crate::catalog::{Column, DEFAULT_KEY_MOST, Index, Table};
 use anchorlog_format::data::catalog::IndexFlags;
 use anchorlog_format::data::column::{ColumnType, Placement};
 use anchorlog_format::space::{CATALOG, CATALOG_SHADOW};
@@ -26,7 +26,7 @@ pub(super) fn string(text: &str) -> String {
 }
 
 fn column(column: &Column) -> String {
-    let default = column.default.as_ref().map(|bytes| format!(",\"default\":\"{}\"", hex::encode(bytes))).unwrap_or_default();
+    let default = default(column).map(|bytes| format!(",\"default\":\"{bytes}\"")).unwrap_or_default();
     format!(
         "{{\"id\":{},\"name\":{},\"coltyp\":{},\"max_len\":{},\"code_page\":{},\"flags\":{}{default}}}",
         column.id(),
@@ -36,6 +36,14 @@ fn column(column: &Column) -> String {
         column.code_page,
         column_bits(column)
     )
+}
+
+/// The default as the engine tells it: a bit is 0 or 0xFF, whatever non-zero byte the catalog has.
+fn default(column: &Column) -> Option<String> {
+    match (column.kind, column.default.as_deref()?) {
+        (ColumnType::Bit, [byte]) => Some(if *byte == 0 { "00" } else { "ff" }.into()),
+        (_, bytes) => Some(hex::encode(bytes)),
+    }
 }
 
 /// `JET_bitColumn…`
@@ -71,7 +79,7 @@ fn index(table: &Table, index: &Index) -> String {
     let mut text = format!("{{\"name\":{},\"key\":[{}],\"flags\":{}", string(&index.name), key.join(","), index_bits(index));
     // Of tables that derive from a template the engine's interface does not tell the rest reliably.
     if table.template.is_none() {
-        let _ = write!(text, ",\"key_most\":{}", index.key_most);
+        let _ = write!(text, ",\"key_most\":{}", index.key_most.max(DEFAULT_KEY_MOST));
         match index.tuple {
             Some(t) => {
                 let _ = write!(text, ",\"tuple\":[{},{},{},{},{}]", t.least, t.most, t.to_index, t.increment, t.start);
@@ -114,7 +122,7 @@ fn index_bits(index: &Index) -> u32 {
         (flags.sorts_nulls_high(), 0x400),
         (index.tuple.is_some(), 0x3000),
         (flags.is_cross_product(), 0x4000),
-        (index.key_most > crate::catalog::DEFAULT_KEY_MOST, 0x8000),
+        (index.key_most > DEFAULT_KEY_MOST, 0x8000),
         (flags.refuses_truncation(), 0x10000),
         (flags.is_nested_table(), 0x20000),
         (flags.has_dot_net_guids(), 0x40000),

@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod column;
 pub mod compression;
+pub mod locale;
 pub mod long_value;
 pub mod record;
 pub mod text;

@@ -71,8 +71,17 @@ impl<'a> LogFile<'a> {
     /// # Errors
     /// [`HeaderError`]; damage behind the header is told by [`Self::end`].
     pub fn open(bytes: &'a [u8]) -> Result<Self, HeaderError> {
-        let header = LogHeader::check(bytes)?;
-        let mut bytes = Cow::Borrowed(bytes);
+        Self::of(Cow::Borrowed(bytes))
+    }
+    /// The same, for bytes that the log keeps itself.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_owned(bytes: Vec<u8>) -> Result<LogFile<'static>, HeaderError> {
+        LogFile::of(Cow::Owned(bytes))
+    }
+    fn of(mut bytes: Cow<'a, [u8]>) -> Result<Self, HeaderError> {
+        let header = LogHeader::check(&bytes)?;
         let mut ranges = Vec::new();
         let end = if header.version().is_legacy() {
             let scanned = legacy::scan(&bytes, &header);

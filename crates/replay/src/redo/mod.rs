@@ -366,6 +366,25 @@ impl Redo {
         }
         Ok(())
     }
+    /// A shrink that was made before: pages of before it that the file still holds are marked as gone (`log-4 §16.2`).
+    ///
+    /// # Errors
+    /// Any error of reading or writing pages.
+    pub fn mark_shrunk(&mut self, id: DatabaseId, first: PageNumber, last: PageNumber, dbtime: Dbtime) -> Result<()> {
+        for number in first.0..=last.0 {
+            let page = PageNumber(number);
+            self.cache.lookup(id, page)?;
+            let found = self.cache.page(id, page).map(|page| page.dbtime());
+            if found.is_some_and(|found| found.0 > 0 && found < dbtime) {
+                let mut image = self.take_blank(id)?;
+                if let Some(mut editor) = PageEditor::new(&mut image) {
+                    editor.format_new(page, ObjectId(0), Dbtime::SHRUNK, PageFlags(0));
+                }
+                self.put(id, page, image)?;
+            }
+        }
+        Ok(())
+    }
     /// Whatever is still noted is an error now.
     ///
     /// # Errors
