@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 mod demo;
+mod docs;
 mod fuzz;
 mod testdata;
 
 const HELP: &str = "\
 cargo xtask CHORE
 
+  docs       write docs/format from the declared structures
   fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
              fuzz every target, or those named; --driver: not by libFuzzer even where cargo-fuzz is
   fuzz --file INPUT TARGET
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["docs"] => docs::write(),
         ["demo"] => demo::pack(),
         ["testdata"] => testdata::choose(),
         _ => Err(format!("unknown: {}\n\n{HELP}", arguments.join(" "))),
