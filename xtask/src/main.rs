@@ -5,6 +5,7 @@ use std::process::ExitCode;
 mod demo;
 mod docs;
 mod fuzz;
+mod records;
 mod testdata;
 
 const HELP: &str = "\
@@ -16,6 +17,7 @@ cargo xtask CHORE
   fuzz --file INPUT TARGET
              run one input and show how it fails
   demo       pack the crash set of `anchorlog demo` (needs the same)
+  records    count the log records of all data sets by type
   testdata   choose the data sets that lie in testdata/ (needs ../shared/data beside the checkout)";
 
 fn main() -> ExitCode {
@@ -28,6 +30,10 @@ fn main() -> ExitCode {
         }
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["docs"] => docs::write(),
+        ["records"] => {
+            records::print();
+            Ok(())
+        }
         ["demo"] => demo::pack(),
         ["testdata"] => testdata::choose(),
         _ => Err(format!("unknown: {}\n\n{HELP}", arguments.join(" "))),
