@@ -5,4 +5,5 @@ pub mod explain;
 pub mod identify;
 pub mod inspect;
 pub mod layouts;
+pub mod recover;
 pub mod survey;
