@@ -3,12 +3,21 @@
 use std::process::ExitCode;
 
 mod demo;
+mod docs;
+mod fuzz;
+mod records;
 mod testdata;
 
 const HELP: &str = "\
 cargo xtask CHORE
 
+  docs       write docs/format from the declared structures
+  fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
+             fuzz every target, or those named; --driver: not by libFuzzer even where cargo-fuzz is
+  fuzz --file INPUT TARGET
+             run one input and show how it fails
   demo       pack the crash set of `anchorlog demo` (needs the same)
+  records    count the log records of all data sets by type
   testdata   choose the data sets that lie in testdata/ (needs ../shared/data beside the checkout)";
 
 fn main() -> ExitCode {
@@ -17,6 +26,12 @@ fn main() -> ExitCode {
     let outcome = match arguments.as_slice() {
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");
+            Ok(())
+        }
+        ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["docs"] => docs::write(),
+        ["records"] => {
+            records::print();
             Ok(())
         }
         ["demo"] => demo::pack(),
