@@ -1,1 +1,9 @@
-//! TODO
+//! One module per verb: each checks, plans, acts, proves and reports. No printing, no argument parsing.
+#![forbid(unsafe_code)]
+
+pub mod explain;
+pub mod identify;
+pub mod inspect;
+pub mod layouts;
+pub mod recover;
+pub mod survey;

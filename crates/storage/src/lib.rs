@@ -1,7 +1,16 @@
 //! Folders and files as anchorlog uses them: a disk, a read-only disk, an overlay over either. Knows nothing of ESE.
 #![forbid(unsafe_code)]
 
+pub mod copy;
 pub mod disk;
+pub mod lock;
+pub mod overlay;
+pub mod publish;
+pub mod space;
+
+pub use disk::DiskFolder;
+pub use overlay::OverlayFolder;
+pub use publish::WorkFolder;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
 //! What tests need and products must not depend on: data sets, builders, differs.
 
 pub mod data;
+pub mod header_text;
+pub mod steps;

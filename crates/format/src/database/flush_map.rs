@@ -1,10 +1,10 @@
 //! The flush map beside a database (`.jfm`, `db-1 §14`): two bits for each page, which tell a write that was lost.
 
-use super::checksum::{header_checksum_holds, seal_header};
 use super::file_type::FileType;
 use super::header::DatabaseHeader;
 use crate::jet::JetCode;
 use crate::units::{Dbtime, Generation, LogTime, PageNumber, Signature};
+use anchorlog_checksum::{set_header_xor, verify_header_xor};
 use serde::Serialize;
 
 /// Bytes of every page of a flush map, whatever the database's page size.
@@ -138,7 +138,7 @@ impl FlushMapHeader {
     /// The first check that fails.
     pub fn from_page(page: &[u8]) -> Result<Self, MapFault> {
         let page = page.get(..MAP_PAGE).ok_or(MapFault::TooShort)?;
-        if !header_checksum_holds(page) {
+        if !verify_header_xor(page) {
             return Err(MapFault::Corrupt);
         }
         let header = Self::read(page).ok_or(MapFault::TooShort)?;
@@ -156,7 +156,7 @@ impl FlushMapHeader {
     pub fn to_page(&self) -> Vec<u8> {
         let mut page = vec![0; MAP_PAGE];
         self.write(&mut page);
-        seal_header(&mut page);
+        set_header_xor(&mut page);
         page
     }
 

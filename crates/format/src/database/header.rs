@@ -1,12 +1,15 @@
 //! The database header: its fields, the election between its two copies, and writing it back (`db-1 §4`, `§5`).
 
-use super::checksum::{HEADER_MAGIC, header_checksum_holds, seal_header};
 use super::file_type::FileType;
 use super::state::DatabaseState;
 use super::version::{DatabaseVersion, Feature, Known};
 use crate::jet::JetCode;
 use crate::units::{BackupInfo, Dbtime, Generation, LogPosition, LogTime, PageNumber, PageSize, Signature};
+use anchorlog_checksum::{set_header_xor, verify_header_xor};
 use serde::Serialize;
+
+/// The magic number of every header since Exchange 5.0 (`ulDAEMagic`).
+pub const HEADER_MAGIC: u32 = 0x89AB_CDEF;
 
 layout! {
     /// The header of a database; its shadow, one page behind, has the same bytes. The rest of the page is zero in all formats known.
@@ -345,7 +348,7 @@ impl HeaderPage {
         let best = |copy: usize| {
             PageSize::ALL.into_iter().rev().find_map(|size| {
                 let page = start.get(copy * size.bytes()..(copy + 1) * size.bytes())?;
-                Self::read(page, size).filter(|_| header_checksum_holds(page))
+                Self::read(page, size).filter(|_| verify_header_xor(page))
             })
         };
         match (best(0), best(1)) {
@@ -399,7 +402,7 @@ impl HeaderPage {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut page = self.bytes.clone();
         self.header.write(&mut page);
-        seal_header(&mut page);
+        set_header_xor(&mut page);
         page
     }
 }

@@ -1,6 +1,5 @@
 //! The database file and its companions (`db-1`): header, states, versions, trailer of a streamed backup, flush map.
 
-pub mod checksum;
 pub mod file_type;
 pub mod flush_map;
 pub mod header;

@@ -1,10 +1,10 @@
 //! The page behind the last one of a streamed backup (`db-1 §11`): where the backup ended.
 
-use super::checksum::{header_checksum_holds, seal_header};
 use super::header::DatabaseHeader;
 use super::version::Feature;
 use crate::jet::JetCode;
 use crate::units::{BackupInfo, Generation, LogTime, PageSize, Signature};
+use anchorlog_checksum::{set_header_xor, verify_header_xor};
 
 layout! {
     /// The trailer ("patch page") of a streamed copy: one page at the very end of the file, with a header-style checksum.
@@ -49,7 +49,7 @@ impl Trailer {
     /// # Errors
     /// [`TrailerFault::Bad`] where the header-style checksum does not hold.
     pub fn from_page(page: &[u8]) -> Result<Self, TrailerFault> {
-        if !header_checksum_holds(page) {
+        if !verify_header_xor(page) {
             return Err(TrailerFault::Bad);
         }
         Self::read(page).ok_or(TrailerFault::Bad)
@@ -60,7 +60,7 @@ impl Trailer {
     pub fn to_page(&self, size: PageSize) -> Vec<u8> {
         let mut page = vec![0; size.bytes()];
         self.write(&mut page);
-        seal_header(&mut page);
+        set_header_xor(&mut page);
         page
     }
 

@@ -67,6 +67,15 @@ impl<'a> PageEditor<'a> {
         let size = Page::new(bytes)?.size();
         Some(Self { bytes, size })
     }
+    /// The number of tags that a page of any length claims to have: for images whose free space was cut out.
+    #[must_use]
+    pub fn tags_of(bytes: &[u8]) -> Option<u16> {
+        Some(super::header::PageHeader::read(bytes)?.tag_state & TAG_COUNT_MASK)
+    }
+    /// Adds to the free bytes: for free space put back into an image.
+    pub fn add_free(&mut self, bytes: usize) {
+        self.set_free(usize::from(self.page().free()) + bytes);
+    }
     /// The page as it stands.
     ///
     /// # Panics
@@ -273,6 +282,22 @@ impl<'a> PageEditor<'a> {
         let start = self.size.header() + tag.offset + head;
         self.bytes[start + offset..start + end].copy_from_slice(bytes);
         Ok(())
+    }
+    /// Fills gaps between lines and the free space behind them, as scrubbing does.
+    pub fn fill_unused(&mut self, fill: u8) {
+        let page = self.page();
+        let header = self.size.header();
+        let area = page.data_area().saturating_sub(4 * usize::from(page.tags()));
+        let mut used: Vec<(usize, usize)> =
+            (0..page.tags()).filter_map(|index| page.tag(index).ok()).map(|tag| (tag.offset, tag.length)).collect();
+        used.sort_unstable();
+        let mut at = 0;
+        for (offset, length) in used.into_iter().chain([(area, 0)]) {
+            if at < offset && offset <= area {
+                self.bytes[header + at..header + offset].fill(fill);
+            }
+            at = at.max(offset + length);
+        }
     }
     /// Makes the image a copy of another page, with its own number.
     pub fn copy_from(&mut self, source: Page<'_>, number: PageNumber) {

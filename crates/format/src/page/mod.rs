@@ -1,6 +1,7 @@
 //! Database pages (`db-2`): header, tags, nodes; reading, checking, and the only code that moves bytes inside a page.
 
 pub mod check;
+pub mod compare;
 pub mod editor;
 pub mod header;
 pub mod node;

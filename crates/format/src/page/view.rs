@@ -158,6 +158,14 @@ impl<'a> Page<'a> {
         }))
     }
 
+    /// A tag, reserved ones included: offset in the data area and length of what it points to.
+    ///
+    /// # Errors
+    /// [`Fault`] where there is no such tag.
+    pub fn place_of(&self, tag: u16) -> Result<(usize, usize), Fault> {
+        self.tag(tag).map(|tag| (tag.offset, tag.length))
+    }
+
     /// Bytes from the header's end to the page's end.
     pub(super) const fn data_area(&self) -> usize {
         self.size.bytes() - self.size.header()

@@ -1,0 +1,352 @@
+//! Carrying a plan out: copy, replay, prove, publish. The sources are never touched; a crash at any moment leaves the old state or the
+//! new one.
+
+use super::report::{DatabaseReport, Report, RunReport};
+use super::{Plan, Sources, Verdict};
+use crate::identify::Content;
+use anchorlog_database::{Database, check};
+use anchorlog_format::database::HeaderPage;
+use anchorlog_format::finding::{Finding, Severity};
+use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::names;
+use anchorlog_format::units::Generation;
+use anchorlog_replay::ambient::Ambient;
+use anchorlog_replay::run::{self, Failure, Watch};
+use anchorlog_storage::copy::copy_file;
+use anchorlog_storage::publish::{Change, WorkFolder};
+use anchorlog_storage::space::free_bytes;
+use anchorlog_storage::{Entry, Folder};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the result goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A folder that does not exist, or is empty.
+    Out(PathBuf),
+    /// The place of the originals, which are set aside in a folder beside them.
+    InPlace(PathBuf),
+}
+
+/// Follows a recovery; each call may interrupt it by returning `false`.
+pub trait Progress {
+    /// A phase begins: copying, replaying, proving, publishing.
+    fn phase(&mut self, name: &str, steps: usize) -> bool;
+    /// A step of the phase is about to be done.
+    fn step(&mut self, what: &str, at: usize, of: usize) -> bool;
+}
+
+/// Follows nothing.
+impl Progress for () {
+    fn phase(&mut self, _: &str, _: usize) -> bool {
+        true
+    }
+    fn step(&mut self, _: &str, _: usize, _: usize) -> bool {
+        true
+    }
+}
+
+/// Why a recovery was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum MakeError {
+    /// A precondition does not hold: nothing was touched.
+    #[error("{reason}")]
+    Refused {
+        /// Which.
+        reason: String,
+        /// Microsoft's code for it.
+        jet: Option<JetCode>,
+    },
+    /// Something failed while the result was being made: nothing was published.
+    #[error("{reason}")]
+    Failed {
+        /// What happened.
+        reason: String,
+        /// Microsoft's code for it.
+        jet: Option<JetCode>,
+        /// What was found, where that was the reason.
+        findings: Vec<Finding>,
+    },
+    /// The user interrupted it: nothing was published.
+    #[error("interrupted: nothing was published, and nothing is left half done")]
+    Interrupted,
+}
+
+/// Findings kept for one database: beyond that, `verify` tells them all.
+const FINDINGS_MAX: usize = 10_000;
+/// Bytes of pages in memory while the result is proved.
+const PROOF_CACHE: usize = 64 << 20;
+
+/// Carries a plan out.
+///
+/// # Errors
+/// [`MakeError`]: nothing is published then, and the sources are as they were.
+pub fn make(
+    plan: &Plan,
+    sources: &Sources,
+    place: &Place,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+) -> Result<Report, MakeError> {
+    check_again(plan, sources, place)?;
+    let (parent, name) = work_place(place)?;
+    let work = WorkFolder::begin(&parent, &name).map_err(|error| failed("the working folder could not be made", &error))?;
+    let inputs = copy_files(sources, &work, progress)?;
+    let made = replay(plan, sources, &work, ambient, progress)?;
+    let mut report = Report {
+        out: place.path().display().to_string(),
+        databases: databases(plan, sources, made.as_ref()),
+        run: made.as_ref().map(RunReport::of),
+        findings: Vec::new(),
+        inputs,
+        outputs: BTreeMap::new(),
+        set_aside: None,
+    };
+    leave_out(made.as_ref(), &work)?;
+    prove(plan, &work, &mut report, progress)?;
+    publish(place, work, &mut report, ambient, progress)?;
+    Ok(report)
+}
+
+impl Place {
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Out(path) | Self::InPlace(path) => path,
+        }
+    }
+}
+
+/// What the plan saw may have changed; and what a plan cannot see: place and room.
+fn check_again(plan: &Plan, sources: &Sources, place: &Place) -> Result<(), MakeError> {
+    if let Some(broken) = plan.preconditions.iter().find(|condition| !condition.holds) {
+        let fault = plan.engine_fault().or_else(|| plan.faults.first());
+        let reason = format!("{}: {}", broken.rule, broken.found);
+        return Err(MakeError::Refused { reason, jet: fault.and_then(|fault| fault.finding.jet) });
+    }
+    if let Place::Out(out) = place
+        && out.exists()
+        && !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none())
+    {
+        let reason =
+            format!("{} exists and is not an empty folder: name another place, nothing is ever overwritten", out.display());
+        return Err(MakeError::Refused { reason, jet: None });
+    }
+    let needed: u64 = taking_part(sources).map(|(_, _, size)| size).sum();
+    if let Ok(free) = free_bytes(place.path())
+        && free < needed
+    {
+        let reason = format!("the result needs {needed} bytes at {}, and {free} are free", place.path().display());
+        return Err(MakeError::Refused { reason, jet: Some(JetCode(-1808)) });
+    }
+    Ok(())
+}
+
+fn work_place(place: &Place) -> Result<(PathBuf, String), MakeError> {
+    if let Place::InPlace(root) = place {
+        return Ok((root.clone(), "recover".into()));
+    }
+    let out = std::path::absolute(place.path()).map_err(|error| failed("the place of the result cannot be found", &error))?;
+    let parent = out.parent().unwrap_or(Path::new("/")).to_path_buf();
+    let name = out.file_name().map_or_else(|| "recover".into(), |name| name.to_string_lossy().into_owned());
+    Ok((parent, name))
+}
+
+/// The files that go into the result: everything of the family, and whatever is named like a file of a stream.
+fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Path, u64)> {
+    let takes_part = |content: &Content, name: &str| match content {
+        Content::RevertSnapshot => false,
+        Content::Unknown | Content::Empty => names::parse(name).is_some(),
+        _ => true,
+    };
+    sources
+        .iter()
+        .filter(move |source| takes_part(&source.identified.content, &source.identified.name()))
+        .map(|source| (source.identified.path.as_path(), source.path.as_path(), source.identified.size))
+}
+
+fn copy_files(sources: &Sources, work: &WorkFolder, progress: &mut dyn Progress) -> Result<BTreeMap<String, String>, MakeError> {
+    let files: Vec<(&Path, &Path, u64)> = taking_part(sources).collect();
+    go_on(progress.phase("copying", files.len()))?;
+    let mut digests = BTreeMap::new();
+    for (at, (path, place, _)) in files.iter().enumerate() {
+        let shown = path.display().to_string();
+        go_on(progress.step(&shown, at, files.len()))?;
+        let what = format!("{} could not be copied", place.display());
+        let target = work.path().join(path);
+        copy_file(place, &target).map_err(|error| failed(&what, &error))?;
+        digests.insert(shown, sha256(&target).map_err(|error| failed(&what, &error))?);
+    }
+    Ok(digests)
+}
+
+struct Follow<'a> {
+    progress: &'a mut dyn Progress,
+}
+
+impl Watch for Follow<'_> {
+    fn generation(&mut self, generation: Generation, index: usize, of: usize) -> bool {
+        self.progress.step(&format!("generation {generation}"), index, of)
+    }
+}
+
+fn replay(
+    plan: &Plan,
+    sources: &Sources,
+    work: &WorkFolder,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+) -> Result<Option<run::Report>, MakeError> {
+    if !plan.replays() {
+        return Ok(None);
+    }
+    let generations: u32 = plan.generations.iter().map(|range| range.last.0 - range.first.0 + 1).sum();
+    go_on(progress.phase("replaying", generations as usize))?;
+    let folder: Arc<dyn Folder> = Arc::new(work.folder());
+    let setup = plan.setup(sources, folder);
+    run::replay(&setup, ambient, &mut Follow { progress }).map(Some).map_err(|failure| failure_of(&failure))
+}
+
+fn failure_of(failure: &Failure) -> MakeError {
+    let error = &failure.error;
+    if error.reason == "interrupted" {
+        return MakeError::Interrupted;
+    }
+    MakeError::Failed { reason: error.to_string(), jet: Some(error.jet), findings: vec![error.finding()] }
+}
+
+/// What the plan said of each database, with what became of it.
+fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<DatabaseReport> {
+    let header_before = |path: &str| match sources.get(Path::new(path)).map(|source| &source.identified.content) {
+        Some(Content::Database { page, .. }) => Some(page.header.clone()),
+        _ => None,
+    };
+    let header_after = |path: &str| {
+        let reports = made.map(|report| report.databases.as_slice()).unwrap_or_default();
+        let report = reports.iter().find(|report| report.path.as_deref() == Some(Path::new(path)));
+        report.and_then(|report| report.header.as_ref()).map(|page: &HeaderPage| page.header.clone())
+    };
+    let whole = |database: &super::DatabasePlan| {
+        DatabaseReport::new(database, header_before(&database.path).as_ref(), header_after(&database.path).as_ref())
+    };
+    plan.databases.iter().map(whole).collect()
+}
+
+/// Logs that do not continue the stream, or lie behind a stop, do not go into the result.
+fn leave_out(made: Option<&run::Report>, work: &WorkFolder) -> Result<(), MakeError> {
+    for path in made.map(|report| report.set_aside.as_slice()).unwrap_or_default() {
+        match work.folder().remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("a log could not be left out", &error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Proves the result: everything that verify finds in a clean database. Errors stop the publication unless damage is kept.
+fn prove(plan: &Plan, work: &WorkFolder, report: &mut Report, progress: &mut dyn Progress) -> Result<(), MakeError> {
+    let total = report.databases.len();
+    go_on(progress.phase("proving", total))?;
+    let folder = work.folder();
+    for (at, database) in report.databases.iter_mut().enumerate() {
+        go_on(progress.step(&database.path, at, total))?;
+        // One that stays dirty is not whole yet: its trees are proved once it is recovered.
+        if !matches!(database.verdict, Verdict::Recovered | Verdict::LossAccepted | Verdict::AlreadyClean) {
+            continue;
+        }
+        let what = format!("{} could not be read back", database.path);
+        let file = folder.open(Path::new(&database.path)).map_err(|error| failed(&what, &error))?;
+        let opened = Database::open(database.path.clone(), file, PROOF_CACHE).map_err(|error| MakeError::Failed {
+            reason: format!("the result cannot be opened: {error}"),
+            jet: Some(JetCode::DATABASE_CORRUPTED),
+            findings: Vec::new(),
+        })?;
+        let mut found: Vec<Finding> = Vec::new();
+        let counts = check::check(&opened, &mut |finding| {
+            if finding.severity > Severity::Note && found.len() < FINDINGS_MAX {
+                found.push(finding);
+            }
+        });
+        database.proof = Some(counts);
+        if counts.errors > 0 && plan.options.keep_damage {
+            database.verdict = Verdict::DamageKept;
+        } else if counts.errors > 0 {
+            let reason = format!(
+                "{} is not sound after replay ({} errors): nothing is published; --keep-damage publishes it all the same",
+                database.path, counts.errors
+            );
+            return Err(MakeError::Failed { reason, jet: found.iter().find_map(|finding| finding.jet), findings: found });
+        }
+        report.findings.append(&mut found);
+    }
+    Ok(())
+}
+
+fn publish(
+    place: &Place,
+    work: WorkFolder,
+    report: &mut Report,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+) -> Result<(), MakeError> {
+    go_on(progress.phase("publishing", 1))?;
+    let unreadable = |error: io::Error| failed("the result could not be read back", &error);
+    let entries: Vec<Entry> = work.folder().list().map_err(unreadable)?;
+    for entry in &entries {
+        let digest = sha256(&work.path().join(&entry.path)).map_err(unreadable)?;
+        report.outputs.insert(entry.path.display().to_string(), digest);
+    }
+    let unpublished = |error: io::Error| failed("the result could not be published", &error);
+    match place {
+        Place::Out(out) => work.publish_as(out).map_err(unpublished),
+        Place::InPlace(root) => {
+            let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
+            let aside = format!("anchorlog-originals-{time}");
+            work.publish_over(root, &changes(&entries, report), &aside).map_err(unpublished)?;
+            report.set_aside = Some(root.join(aside).display().to_string());
+            Ok(())
+        }
+    }
+}
+
+/// What in-place publication changes: files that differ take their places, files that are no part of the result go.
+fn changes(entries: &[Entry], report: &Report) -> Vec<Change> {
+    let differs = |entry: &&Entry| {
+        let path = entry.path.display().to_string();
+        report.inputs.get(&path) != report.outputs.get(&path)
+    };
+    let kept: BTreeSet<String> = entries.iter().map(|entry| entry.path.display().to_string()).collect();
+    let gone = report.inputs.keys().filter(|path| !kept.contains(*path)).map(|path| Change::Remove(path.into()));
+    entries.iter().filter(differs).map(|entry| Change::Put(entry.path.clone())).chain(gone).collect()
+}
+
+fn failed(what: &str, error: &io::Error) -> MakeError {
+    let jet = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JetCode(-1808),
+        io::ErrorKind::PermissionDenied => JetCode(-1032),
+        _ => JetCode(-1022),
+    };
+    MakeError::Failed { reason: format!("{what}: {error}"), jet: Some(jet), findings: Vec::new() }
+}
+
+const fn go_on(answer: bool) -> Result<(), MakeError> {
+    if answer { Ok(()) } else { Err(MakeError::Interrupted) }
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        digest.update(&buffer[..read]);
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,21 @@
+//! `recover`: a dirty database and its logs in, a proved clean database out.
+//!
+//! [`plan`] looks at everything and changes nothing; a [`Plan`] is what `--dry-run` shows and what a run carries out.
+
+mod faults;
+mod make;
+mod options;
+mod plan;
+mod report;
+mod sources;
+mod streams;
+mod verdict;
+
+pub use faults::Fault;
+pub use make::{MakeError, Place, Progress, make};
+pub use options::Options;
+pub use plan::{DatabasePlan, Loss, Plan, PlanError, Precondition, Step, StreamPlan, plan};
+pub use report::{DatabaseReport, DatabaseState, Report, RunReport};
+pub use sources::{Inputs, Source, Sources};
+pub use streams::StreamChoice;
+pub use verdict::Verdict;

@@ -1,0 +1,336 @@
+//! The pages of the databases being replayed: a cache of stated size over their files.
+//!
+//! Replay works on copies that are published whole, so a changed page may go to its file at any time. One ending differs:
+//! recovery without undo may not let a page out that holds a change whose before image the log lacks (trap V39). Such a run keeps
+//! evicted pages in a side file until its end, and then decides page by page.
+
+use crate::flush::FlushMap;
+use anchorlog_checksum::{self as checksum, PageVerdict};
+use anchorlog_format::page::{Page, PageEditor};
+use anchorlog_format::units::{DatabaseId, PageNumber, PageSize};
+use anchorlog_storage::File;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+
+/// What a page turned out to be when it was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// A page image, checked.
+    Present,
+    /// All bytes are zero: never initialised (-1019).
+    Zero,
+    /// Behind the end of the file (-4001).
+    BeyondEnd,
+    /// Its checksum is wrong and cannot be corrected (-1018).
+    Damaged,
+    /// It was written for another place (-1118).
+    WrongNumber,
+}
+
+/// One database as the cache sees it.
+struct Backing {
+    file: Arc<dyn File>,
+    size: PageSize,
+    /// Data pages that the file holds.
+    pages: u32,
+    flush: FlushMap,
+    /// Pages kept out of the file until the end: where each lies in the side file.
+    held: Option<Held>,
+}
+
+struct Held {
+    side: Arc<dyn File>,
+    slots: HashMap<PageNumber, u64>,
+}
+
+struct Frame {
+    image: Box<[u8]>,
+    dirty: bool,
+    used: bool,
+}
+
+type Key = (DatabaseId, PageNumber);
+
+/// Page images of several databases, at most the stated number of bytes at rest.
+pub struct PageCache {
+    backings: HashMap<DatabaseId, Backing>,
+    frames: HashMap<Key, Frame>,
+    clock: VecDeque<Key>,
+    bytes: usize,
+    limit: usize,
+    /// Page images written, for the report.
+    written: u64,
+}
+
+impl PageCache {
+    /// A cache of at most `limit` bytes of page images; at least 64 pages are always kept, so that the largest record fits.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            backings: HashMap::new(),
+            frames: HashMap::new(),
+            clock: VecDeque::new(),
+            bytes: 0,
+            limit: limit.max(64 * PageSize::FOUR_KIB.bytes()),
+            written: 0,
+        }
+    }
+    /// Page images written to database files so far.
+    #[must_use]
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+    /// Opens a database; with a side file its changed pages stay out of `file` until [`Self::release`].
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn attach(
+        &mut self,
+        database: DatabaseId,
+        file: Arc<dyn File>,
+        size: PageSize,
+        flush: FlushMap,
+        side: Option<Arc<dyn File>>,
+    ) -> io::Result<()> {
+        let pages = pages_of(file.size()?, size);
+        let held = side.map(|side| Held { side, slots: HashMap::new() });
+        self.backings.insert(database, Backing { file, size, pages, flush, held });
+        Ok(())
+    }
+    /// Closes a database; pages not written are forgotten. Returns the flush types that its pages carry.
+    pub fn detach(&mut self, database: DatabaseId) -> Option<FlushMap> {
+        self.discard(database, |_| true);
+        Some(self.backings.remove(&database)?.flush)
+    }
+    /// Data pages in the file.
+    #[must_use]
+    pub fn pages(&self, database: DatabaseId) -> u32 {
+        self.backings.get(&database).map_or(0, |backing| backing.pages)
+    }
+
+    /// Brings a page in and says what it is.
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn lookup(&mut self, database: DatabaseId, page: PageNumber) -> io::Result<Lookup> {
+        if let Some(frame) = self.frames.get_mut(&(database, page)) {
+            frame.used = true;
+            return Ok(if Page::new(&frame.image).is_some_and(|page| page.is_zero()) { Lookup::Zero } else { Lookup::Present });
+        }
+        let Some(backing) = self.backings.get(&database) else { return Ok(Lookup::BeyondEnd) };
+        if page.is_none() || page.0 > backing.pages {
+            return Ok(Lookup::BeyondEnd);
+        }
+        let mut image = vec![0; backing.size.bytes()].into_boxed_slice();
+        let (file, offset) = backing.place(page);
+        if file.read_at(offset, &mut image)? < image.len() {
+            return Ok(Lookup::BeyondEnd);
+        }
+        let verdict = judge(&mut image, page);
+        if matches!(verdict, Lookup::Present | Lookup::Zero) {
+            self.insert((database, page), Frame { image, dirty: false, used: true })?;
+        }
+        Ok(verdict)
+    }
+    /// A page that [`Self::lookup`] brought in.
+    #[must_use]
+    pub fn page(&self, database: DatabaseId, page: PageNumber) -> Option<Page<'_>> {
+        Page::new(&self.frames.get(&(database, page))?.image)
+    }
+    /// Takes a page out for a change; [`Self::put`] brings it back.
+    pub fn take(&mut self, database: DatabaseId, page: PageNumber) -> Option<Box<[u8]>> {
+        let frame = self.frames.get_mut(&(database, page)).filter(|frame| !frame.image.is_empty())?;
+        self.bytes -= frame.image.len();
+        Some(std::mem::take(&mut frame.image))
+    }
+    /// A zero image for a page that is about to be made.
+    #[must_use]
+    pub fn blank(&self, database: DatabaseId) -> Option<Box<[u8]>> {
+        Some(vec![0; self.backings.get(&database)?.size.bytes()].into_boxed_slice())
+    }
+    /// Puts a changed page in.
+    ///
+    /// # Errors
+    /// Any error of a file, while another page makes room.
+    pub fn put(&mut self, database: DatabaseId, page: PageNumber, image: Box<[u8]>) -> io::Result<()> {
+        if let Some(backing) = self.backings.get_mut(&database) {
+            // Engines of old grew the file by touching a new page.
+            backing.pages = backing.pages.max(page.0);
+        }
+        self.insert((database, page), Frame { image, dirty: true, used: true })
+    }
+    /// Puts back a page that was taken out and not changed.
+    ///
+    /// # Errors
+    /// Any error of a file, while another page makes room.
+    pub fn put_back(&mut self, database: DatabaseId, page: PageNumber, image: Box<[u8]>, dirty: bool) -> io::Result<()> {
+        self.insert((database, page), Frame { image, dirty, used: true })
+    }
+    /// Whether a page in memory differs from the file.
+    #[must_use]
+    pub fn is_dirty(&self, database: DatabaseId, page: PageNumber) -> bool {
+        self.frames.get(&(database, page)).is_some_and(|frame| frame.dirty)
+    }
+
+    /// Sets the file to exactly `pages` data pages; what lay behind is forgotten.
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn resize(&mut self, database: DatabaseId, pages: u32) -> io::Result<()> {
+        self.discard(database, |page| page.0 > pages);
+        let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
+        backing.file.set_size(backing.size.file_size(pages))?;
+        backing.pages = pages;
+        if let Some(held) = &mut backing.held {
+            held.slots.retain(|page, _| page.0 <= pages);
+        }
+        backing.flush.truncate(PageNumber(pages));
+        Ok(())
+    }
+    /// Makes pages read as never initialised.
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn zero(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) -> io::Result<()> {
+        self.discard(database, |page| page >= first && page <= last);
+        let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
+        let zeros = vec![0; backing.size.bytes()];
+        for page in first.0..=last.0.min(backing.pages) {
+            backing.file.write_at(backing.size.offset_of(PageNumber(page)), &zeros)?;
+            backing.flush.forget(PageNumber(page));
+            if let Some(held) = &mut backing.held {
+                held.slots.remove(&PageNumber(page));
+            }
+        }
+        Ok(())
+    }
+    /// Writes every changed page of a database to its file, ascending. With a side file, the pages kept there as well, but not
+    /// those for which `keep_out` holds: they keep their older image.
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn release(&mut self, database: DatabaseId, keep_out: impl Fn(PageNumber) -> bool) -> io::Result<()> {
+        let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
+        let slots = backing.held.as_mut().map(|held| std::mem::take(&mut held.slots)).unwrap_or_default();
+        let changed = self.frames.iter().filter(|((owner, _), frame)| *owner == database && frame.dirty);
+        let mut pages: Vec<PageNumber> = changed.map(|((_, page), _)| *page).chain(slots.keys().copied()).collect();
+        pages.sort_unstable();
+        pages.dedup();
+        for page in pages {
+            let key = (database, page);
+            if keep_out(page) {
+                if let Some(frame) = self.frames.remove(&key) {
+                    self.bytes -= frame.image.len();
+                }
+                continue;
+            }
+            if let Some(frame) = self.frames.get_mut(&key) {
+                backing.write(page, &mut frame.image)?;
+                frame.dirty = false;
+            } else if let (Some(&slot), Some(held)) = (slots.get(&page), &backing.held) {
+                let mut image = vec![0; backing.size.bytes()];
+                held.side.read_at(slot, &mut image)?;
+                backing.write(page, &mut image)?;
+            }
+            self.written += 1;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, key: Key, frame: Frame) -> io::Result<()> {
+        self.bytes += frame.image.len();
+        match self.frames.insert(key, frame) {
+            Some(old) => self.bytes -= old.image.len(),
+            None => self.clock.push_back(key),
+        }
+        while self.bytes > self.limit && self.evict_one(key)? {}
+        Ok(())
+    }
+    /// Gives one page up, by the clock's second chance; `keep` is the page just put in.
+    fn evict_one(&mut self, keep: Key) -> io::Result<bool> {
+        for _ in 0..=2 * self.clock.len() {
+            let Some(key) = self.clock.pop_front() else { return Ok(false) };
+            let Some(frame) = self.frames.get_mut(&key) else { continue };
+            if frame.used || key == keep || frame.image.is_empty() {
+                frame.used = false;
+                self.clock.push_back(key);
+                continue;
+            }
+            if let Some(mut frame) = self.frames.remove(&key) {
+                self.bytes -= frame.image.len();
+                if frame.dirty
+                    && let Some(backing) = self.backings.get_mut(&key.0)
+                {
+                    self.written += 1;
+                    backing.write_out(key.1, &mut frame.image)?;
+                }
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+    fn discard(&mut self, database: DatabaseId, gone: impl Fn(PageNumber) -> bool) {
+        let bytes = &mut self.bytes;
+        self.frames.retain(|(owner, page), frame| {
+            let keep = *owner != database || !gone(*page);
+            if !keep {
+                *bytes -= frame.image.len();
+            }
+            keep
+        });
+    }
+}
+
+impl Backing {
+    /// Where the newest image of a page lies.
+    fn place(&self, page: PageNumber) -> (&dyn File, u64) {
+        match self.held.as_ref().and_then(|held| Some((held, held.slots.get(&page)?))) {
+            Some((held, &slot)) => (&*held.side, slot),
+            None => (&*self.file, self.size.offset_of(page)),
+        }
+    }
+    /// An evicted page: to the side file while there is one, else to the database.
+    fn write_out(&mut self, page: PageNumber, image: &mut [u8]) -> io::Result<()> {
+        let Some(held) = &mut self.held else { return self.write(page, image) };
+        let end = held.slots.len() as u64 * self.size.bytes_u64();
+        let slot = *held.slots.entry(page).or_insert(end);
+        checksum::set_page_checksum(image, page.0);
+        held.side.write_at(slot, image)
+    }
+    fn write(&mut self, page: PageNumber, image: &mut [u8]) -> io::Result<()> {
+        if let Some(now) = Page::new(image) {
+            let next = self.flush.advance(page, now);
+            let flags = now.flags().with_flush_type(next.bits());
+            if let Some(mut editor) = PageEditor::new(image) {
+                editor.set_flags(flags);
+            }
+        }
+        checksum::set_page_checksum(image, page.0);
+        self.file.write_at(self.size.offset_of(page), image)
+    }
+}
+
+fn pages_of(bytes: u64, size: PageSize) -> u32 {
+    u32::try_from((bytes / size.bytes_u64()).saturating_sub(2)).unwrap_or(u32::MAX)
+}
+
+/// Judges a page as it came from the file; single flipped bits are corrected in memory (`db-2 §3`).
+fn judge(image: &mut [u8], number: PageNumber) -> Lookup {
+    match checksum::verify_page(image, number.0) {
+        PageVerdict::Valid(_) => {}
+        PageVerdict::Uninitialised => return Lookup::Zero,
+        PageVerdict::Correctable(_) => {
+            // A correction counts only when the page is sound afterwards (trap D11 of db-2).
+            let corrected = checksum::correct_page(image, number.0).is_some();
+            if !corrected || Page::new(image).is_none_or(|page| page.check().is_err()) {
+                return Lookup::Damaged;
+            }
+        }
+        _ => return Lookup::Damaged,
+    }
+    match Page::new(image).and_then(|page| page.number()) {
+        Some(own) if own != number => Lookup::WrongNumber,
+        _ => Lookup::Present,
+    }
+}

@@ -1,0 +1,184 @@
+//! Records that change one node of one page, and their undo (`log-4 §8`).
+
+use super::{Gate, Redo, stamp};
+use crate::apply;
+use crate::error::{ReplayError, Result};
+use crate::versions::{Change, Version};
+use anchorlog_format::log::record::{NodeHead, Operation, Undo, UndoInfo, VersionOperation};
+use anchorlog_format::page::PageEditor;
+use anchorlog_format::units::{PageNumber, VersionId};
+
+impl Redo {
+    pub(super) fn node(&mut self, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
+        let Some(head) = operation.node_head().copied() else { return Ok(()) };
+        if self.gate(raw, &head, head.object)? == Gate::Skip {
+            return Ok(());
+        }
+        let needed = self.needs(head.database, head.page, head.dbtime_before, head.dbtime)?;
+        self.note_versions(operation, &head, needed)?;
+        if !needed {
+            return Ok(());
+        }
+        self.change(&head, |page, editor| apply::node::apply(operation, page, editor))
+    }
+
+    /// Stamps the page and changes it.
+    fn change(
+        &mut self,
+        head: &NodeHead,
+        change: impl FnOnce(PageNumber, &mut PageEditor<'_>) -> std::result::Result<(), apply::ApplyError>,
+    ) -> Result<()> {
+        let mut image = self.take(head.database, head.page, head.dbtime)?;
+        if let Some(mut editor) = PageEditor::new(&mut image) {
+            change(head.page, &mut editor)?;
+        }
+        self.put(head.database, head.page, image)
+    }
+
+    /// What undo will need: inserts and deltas from the record alone, so also where the page is newer already; replaces and deletes
+    /// from the page, so only where it is not (trap V6).
+    fn note_versions(&mut self, operation: &Operation<'_>, head: &NodeHead, needed: bool) -> Result<()> {
+        if !head.flags.is_versioned() {
+            return Ok(());
+        }
+        match operation {
+            Operation::Insert(insert) => {
+                let mut key = insert.prefix.to_vec();
+                key.extend_from_slice(insert.suffix);
+                self.add_version(head, head.version, &key, insert.data, Change::Insert, None)
+            }
+            Operation::FlagInsert(insert) => self.add_version(head, head.version, insert.key, insert.data, Change::Insert, None),
+            Operation::FlagInsertAndReplace(insert) => {
+                self.add_version(head, head.version, insert.key, insert.data, Change::Insert, None)?;
+                if needed { self.note_from_page(head, insert.version_of_replace, true) } else { Ok(()) }
+            }
+            Operation::Replace(_) | Operation::ReplaceDifference(_) if needed => self.note_from_page(head, head.version, true),
+            Operation::FlagDelete(_) if needed => self.note_from_page(head, head.version, false),
+            Operation::Delta(delta) => {
+                let change = Change::Delta { offset: delta.offset, delta: delta.delta.into(), wide: false };
+                self.add_version(head, head.version, delta.key, delta.bookmark_data, change, None)
+            }
+            Operation::Delta64(delta) => {
+                let change = Change::Delta { offset: delta.offset, delta: delta.delta, wide: true };
+                self.add_version(head, head.version, delta.key, delta.bookmark_data, change, None)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An entry whose bookmark and before image stand on the page.
+    fn note_from_page(&mut self, head: &NodeHead, version: VersionId, replace: bool) -> Result<()> {
+        let damaged = |fault: anchorlog_format::page::Fault| {
+            ReplayError::new(anchorlog_format::jet::JetCode::DATABASE_CORRUPTED, fault.to_string()).page(head.page)
+        };
+        let Some(page) = self.cache.page(head.database, head.page) else { return Ok(()) };
+        let node = page.line(head.line).map_err(damaged)?;
+        let mut key = Vec::new();
+        page.key(&node, &mut key).map_err(damaged)?;
+        let data = node.data.to_vec();
+        let change =
+            if replace { Change::Replace { before: self.versions.keep(&data)?, max_size: 0 } } else { Change::FlagDelete };
+        self.add_version(head, version, &key, &data, change, Some(head.page))
+    }
+
+    /// Adds an entry for the session of a record. In trees with unique keys the key alone is the bookmark.
+    pub(super) fn add_version(
+        &mut self,
+        head: &NodeHead,
+        id: VersionId,
+        key: &[u8],
+        data: &[u8],
+        change: Change,
+        unlogged_on: Option<PageNumber>,
+    ) -> Result<()> {
+        let Some(session) = self.sessions.get(&head.session).filter(|session| session.level > 0) else { return Ok(()) };
+        let (level, transaction) = (head.level.clamp(1, session.level), session.transaction);
+        let bookmark_data = if head.flags.is_unique() { &[] } else { data };
+        let version = Version {
+            id,
+            session: head.session,
+            level,
+            transaction,
+            database: head.database,
+            root: head.root,
+            objid: head.object,
+            unique: head.flags.is_unique(),
+            key: self.versions.keep(key)?,
+            bookmark_data: self.versions.keep(bookmark_data)?,
+            change,
+            unlogged_on,
+        };
+        self.versions.add(version);
+        Ok(())
+    }
+
+    /// A before image that was logged because its page went to the file (trap V7): no page is touched, no macro holds it.
+    pub(super) fn undo_info(&mut self, info: &UndoInfo<'_>) -> Result<()> {
+        let head = info.head;
+        let known = self.sessions.entry(head.session).or_default();
+        let (effective, level) = (known.after_first_begin, known.level);
+        if self.database_gate(head.database, anchorlog_format::units::Dbtime(0), head.object, !effective) == Gate::Skip
+            || level == 0
+        {
+            return Ok(());
+        }
+        if self.versions.find(head.version).is_some() {
+            self.versions.mark_logged(head.version);
+            return Ok(());
+        }
+        let change = match info.operation {
+            VersionOperation::REPLACE => Change::Replace { before: self.versions.keep(info.image)?, max_size: info.size_max },
+            VersionOperation::FLAG_DELETE => Change::FlagDelete,
+            _ => return Ok(()),
+        };
+        self.add_version(&head, head.version, info.key, info.bookmark_data, change, None)
+    }
+
+    /// The undo of one change, logged by a rollback of the engine or of an earlier recovery.
+    pub(super) fn undo_record(&mut self, raw: &[u8], undo: &Undo<'_>) -> Result<()> {
+        let head = undo.head;
+        if self.gate(raw, &head, head.object)? == Gate::Skip {
+            return Ok(());
+        }
+        let needed = self.needs(head.database, head.page, head.dbtime_before, head.dbtime)?;
+        let over = self.sessions.get(&head.session).is_none_or(|session| session.level == 0);
+        let version = if over { None } else { self.versions.find(head.version).copied() };
+        if needed {
+            match version {
+                Some(version) => self.undo_on_page(&version, &head)?,
+                // Nothing to undo, yet the page gets the time (trap V10).
+                None => {
+                    let image = self.take(head.database, head.page, head.dbtime)?;
+                    self.put(head.database, head.page, image)?;
+                }
+            }
+        }
+        if version.is_some() {
+            // Removed also where the page is newer already (trap V8).
+            self.versions.remove(head.version);
+        }
+        Ok(())
+    }
+
+    /// Applies the inverse of a change to the line that a record names, stamped with the record's time.
+    pub(crate) fn undo_on_page(&mut self, version: &Version, head: &NodeHead) -> Result<()> {
+        let before = match version.change {
+            Change::Replace { before, .. } => self.versions.bytes(before)?,
+            _ => Vec::new(),
+        };
+        let mut image = self.take(head.database, head.page, head.dbtime)?;
+        stamp(&mut image, head.dbtime);
+        if let Some(mut editor) = PageEditor::new(&mut image) {
+            let (page, line) = (head.page, head.line);
+            match version.change {
+                Change::Insert => apply::node::set_deleted(&mut editor, page, line, true, false)?,
+                Change::FlagDelete => apply::node::set_deleted(&mut editor, page, line, false, false)?,
+                Change::Replace { .. } => apply::node::set_data(&mut editor, page, line, &before, false)?,
+                Change::Delta { offset, delta, wide } => {
+                    apply::node::add(&mut editor, page, line, offset, delta.wrapping_neg(), wide)?;
+                }
+            }
+        }
+        self.put(head.database, head.page, image)
+    }
+}

@@ -1,0 +1,151 @@
+//! Undo: what had not committed is taken back, and logged like any other change (`log-4 §19`).
+
+use crate::error::{ReplayError, Result};
+use crate::redo::Redo;
+use crate::seek::{self, Bookmark};
+use crate::versions::{Change, Version};
+use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::record::{
+    ChangeFlags, MacroMark, NodeHead, Operation, PageHead, Rollback, Undo, UndoInfo, VersionOperation,
+};
+use anchorlog_format::units::{Dbtime, LogPosition, PageNumber, SessionId};
+
+/// Where undo logs to.
+pub trait UndoLog {
+    /// Appends a record; returns its position.
+    ///
+    /// # Errors
+    /// Any error of the log.
+    fn append(&mut self, operation: &Operation<'_>) -> Result<LogPosition>;
+}
+
+/// What undo did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Undone {
+    /// Transactions rolled back.
+    pub transactions: u64,
+    /// Changes taken back.
+    pub changes: u64,
+}
+
+impl Redo {
+    /// Takes back everything that is open: macros that never committed are aborted, then each session is rolled back, ascending,
+    /// level by level, newest change first (traps V32, W29).
+    ///
+    /// # Errors
+    /// Any error of a page or of the log; the databases stay dirty then.
+    pub fn undo(&mut self, log: &mut dyn UndoLog) -> Result<Undone> {
+        let mut undone = Undone::default();
+        for (session, dbtime) in self.open_macros() {
+            if self.sessions.get(&session).is_some_and(|session| session.after_first_begin) {
+                log.append(&Operation::MacroAbort(MacroMark { session, dbtime }))?;
+            }
+        }
+        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for session in sessions {
+            undone.changes += self.undo_session(session, log, &mut undone.transactions)?;
+        }
+        Ok(undone)
+    }
+
+    fn undo_session(&mut self, id: SessionId, log: &mut dyn UndoLog, transactions: &mut u64) -> Result<u64> {
+        let mut changes = 0;
+        let Some(open) = self.sessions.get(&id).map(|session| session.level).filter(|&level| level > 0) else { return Ok(0) };
+        *transactions += 1;
+        for level in (1..=open).rev() {
+            for version in self.versions.newest_first(id, level) {
+                if let Some(version) = self.versions.find(version).copied() {
+                    self.undo_version(&version, level, log)?;
+                    changes += 1;
+                }
+                self.versions.remove(version);
+            }
+            log.append(&Operation::Rollback(Rollback { session: id, levels: 1 }))?;
+            if let Some(session) = self.sessions.get_mut(&id) {
+                session.level = level - 1;
+            }
+        }
+        if let Some(context) = self.sessions.get_mut(&id).and_then(|session| session.commit_context.take())
+            && let Ok(operation) = Operation::decode(&context)
+        {
+            log.append(&operation)?;
+        }
+        Ok(changes)
+    }
+
+    fn undo_version(&mut self, version: &Version, level: u8, log: &mut dyn UndoLog) -> Result<()> {
+        let (key, data) = (self.versions.bytes(version.key)?, self.versions.bytes(version.bookmark_data)?);
+        let bookmark = Bookmark { key: &key, data: &data, unique: version.unique };
+        let (page, line) = seek::find(&mut self.cache, version.database, version.root, bookmark)?;
+        let flags = ChangeFlags(if version.unique { ChangeFlags::UNIQUE } else { 0 });
+        let head = |page: PageNumber, line: u16, dbtime: Dbtime, dbtime_before: Dbtime| NodeHead {
+            head: PageHead {
+                session: version.session,
+                database: version.database,
+                page,
+                dbtime,
+                dbtime_before,
+                transaction: version.transaction,
+                level,
+                line,
+                flags,
+            },
+            version: version.id,
+            root: version.root,
+            object: version.objid,
+        };
+        if let Some(logged_for) = version.unlogged_on {
+            self.log_before_image(version, &key, &data, head(logged_for, 0, Dbtime::NIL, Dbtime::NIL), log)?;
+        }
+        if self.is_empty_difference(version, page, line)? {
+            return Ok(());
+        }
+        let before = self.cache.page(version.database, page).map(|page| page.dbtime()).unwrap_or_default();
+        let database = self.databases.get_mut(&version.database);
+        let database =
+            database.ok_or_else(|| ReplayError::new(JetCode::DATABASE_CORRUPTED, "a change of a database that is gone"))?;
+        database.highest_dbtime.0 += 1;
+        let head = head(page, line, database.highest_dbtime, before);
+        let undo =
+            Undo { head, operation: operation_of(&version.change), undone_level: version.level, key: &key, bookmark_data: &data };
+        self.position = log.append(&Operation::Undo(undo))?;
+        self.undo_on_page(version, &head)
+    }
+
+    /// A replace or delete that a page shows while the log lacks its before image: the image goes to the log first.
+    fn log_before_image(
+        &mut self,
+        version: &Version,
+        key: &[u8],
+        data: &[u8],
+        head: NodeHead,
+        log: &mut dyn UndoLog,
+    ) -> Result<()> {
+        let (image, size_max) = match version.change {
+            Change::Replace { before, max_size } => (self.versions.bytes(before)?, max_size),
+            _ => (Vec::new(), 0),
+        };
+        let operation = operation_of(&version.change);
+        let info = UndoInfo { head, operation, size_max, size_delta: 0, key, bookmark_data: data, image: &image };
+        log.append(&Operation::UndoInfo(info))?;
+        Ok(())
+    }
+
+    /// A replace that changed nothing is undone without a record.
+    fn is_empty_difference(&mut self, version: &Version, page: PageNumber, line: u16) -> Result<bool> {
+        let Change::Replace { before, .. } = version.change else { return Ok(false) };
+        let before = self.versions.bytes(before)?;
+        let page = self.cache.page(version.database, page);
+        Ok(page.and_then(|page| page.line(line).ok()).is_some_and(|node| node.data == before))
+    }
+}
+
+const fn operation_of(change: &Change) -> VersionOperation {
+    match change {
+        Change::Insert => VersionOperation::INSERT,
+        Change::Replace { .. } => VersionOperation::REPLACE,
+        Change::FlagDelete => VersionOperation::FLAG_DELETE,
+        Change::Delta { wide: false, .. } => VersionOperation::DELTA,
+        Change::Delta { wide: true, .. } => VersionOperation::DELTA64,
+    }
+}

@@ -1,0 +1,263 @@
+//! Whole recoveries against the engine's: pages, headers, the end of the log, the checkpoint (`log-8`).
+
+mod common;
+
+use anchorlog_format::database::header::HeaderPage;
+use anchorlog_format::log::checkpoint::Checkpoint;
+use anchorlog_format::log::file::LogFile;
+use anchorlog_format::log::record::RecordType;
+use anchorlog_format::page::{Page, compare};
+use anchorlog_format::units::{Generation, LogPosition, PageNumber};
+use anchorlog_replay::run::{self, Ending, Options};
+use anchorlog_testkit::data::{EngineSet, copy_folder, engine_sets};
+use common::{ambient, header_differences, setup};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The engine's file after recovery: `after/` holds what changed.
+fn engine_file(set: &Path, path: &Path) -> Option<PathBuf> {
+    [set.join("after").join(path), set.join("before").join(path)].into_iter().find(|path| path.exists())
+}
+
+fn compare_databases(set: &Path, work: &Path, problems: &mut Vec<String>) {
+    let mut names: Vec<PathBuf> = Vec::new();
+    for layer in ["before/db", "after/db"] {
+        for entry in std::fs::read_dir(set.join(layer)).into_iter().flatten().flatten() {
+            let path = Path::new("db").join(entry.file_name());
+            if path.extension().is_some_and(|extension| extension == "edb") && !names.contains(&path) {
+                names.push(path);
+            }
+        }
+    }
+    for name in names {
+        let Some(theirs) = engine_file(set, &name) else { continue };
+        let theirs = std::fs::read(theirs).unwrap();
+        let Ok(ours) = std::fs::read(work.join(&name)) else {
+            problems.push(format!("{} is missing", name.display()));
+            continue;
+        };
+        if ours.len() != theirs.len() {
+            problems.push(format!("{}: {} bytes against {}", name.display(), ours.len(), theirs.len()));
+        }
+        let (a, _) = HeaderPage::elect(&ours[..ours.len().min(65536)]).unwrap();
+        let (b, _) = HeaderPage::elect(&theirs[..theirs.len().min(65536)]).unwrap();
+        for found in header_differences(&a, &b) {
+            problems.push(format!("{} header: {found}", name.display()));
+        }
+        let size = a.page_size();
+        for number in 1..u32::try_from(theirs.len() / size.bytes()).unwrap() - 1 {
+            let at = usize::try_from(size.offset_of(PageNumber(number))).unwrap();
+            let (Some(a), Some(b)) = (ours.get(at..at + size.bytes()), theirs.get(at..at + size.bytes())) else { break };
+            let found = compare::differences(Page::new(a).unwrap(), Page::new(b).unwrap());
+            if !found.is_empty() {
+                let mut text = found.join("; ");
+                text.truncate(300);
+                problems.push(format!("{} page {number}: {text}", name.display()));
+            }
+        }
+    }
+}
+
+/// Types of the records of all logs of a folder from a position on, in order.
+fn record_types(folders: &[&Path], from: LogPosition) -> Vec<(LogPosition, RecordType)> {
+    let mut logs: BTreeMap<Generation, Vec<u8>> = BTreeMap::new();
+    for folder in folders {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().to_lowercase();
+            if (name.ends_with(".log") || name.ends_with(".jtx")) && !name.contains("tmp") {
+                let bytes = std::fs::read(entry.path()).unwrap();
+                let generation = LogFile::open(&bytes).unwrap().header().generation;
+                logs.insert(generation, bytes);
+            }
+        }
+    }
+    let mut types = Vec::new();
+    for bytes in logs.values() {
+        let log = LogFile::open(bytes).unwrap();
+        for record in log.records() {
+            let record = record.unwrap();
+            if record.writer_position >= from && record.record_type() != RecordType::NOP {
+                types.push((record.writer_position, record.record_type()));
+            }
+        }
+    }
+    types
+}
+
+fn recover(set: &EngineSet) -> Vec<String> {
+    let folder = set.folder();
+    let work = tempfile::tempdir().unwrap();
+    copy_folder(&folder.join("before"), work.path()).unwrap();
+    let mut problems = Vec::new();
+    let setup = setup(work.path(), Options::default());
+    let planned = run::plan(&setup, &ambient(), &mut ());
+    let made = run::replay(&setup, &ambient(), &mut ());
+    let expected = set.meta()["expected_recovery_error"].as_i64().unwrap_or(0);
+    let code = |result: &Result<run::Report, run::Failure>| match result {
+        Ok(report) => report.warning.map_or(0, |jet| i64::from(jet.0)),
+        Err(failure) => i64::from(failure.error.jet.0),
+    };
+    if code(&planned) != expected || code(&made) != expected {
+        let text = |result: &Result<run::Report, run::Failure>| match result {
+            Ok(report) => format!("{:?}", report.ending),
+            Err(failure) => format!("{} {} {:?}", failure.error.jet, failure.error, failure.error.position),
+        };
+        problems.push(format!("expected {expected}: planned {}, made {}", text(&planned), text(&made)));
+        return problems;
+    }
+    let Ok(report) = made else { return problems };
+    compare_databases(&folder, work.path(), &mut problems);
+    // The three records of the run after recovery belong to the engine's next run.
+    let mut theirs = record_types(&[&folder.join("before/log"), &folder.join("after/log")], report.end);
+    if let Some(init) = theirs.iter().rposition(|(_, kind)| *kind == RecordType::INIT) {
+        theirs.truncate(init);
+    }
+    let ours = record_types(&[&work.path().join("log")], report.end);
+    if ours != theirs {
+        problems.push(format!("records at the end: {:?} against {:?}", brief(&ours), brief(&theirs)));
+    }
+    if let Ok(bytes) = std::fs::read(work.path().join("log/edb.chk")) {
+        let checkpoint = Checkpoint::check(&bytes).unwrap();
+        let last = ours.iter().rev().find(|(_, kind)| !kind.is_padding());
+        if let Some((position, _)) = last
+            && checkpoint.position != *position
+        {
+            problems.push(format!("checkpoint {} against {position}", checkpoint.position));
+        }
+    }
+    problems
+}
+
+fn brief(records: &[(LogPosition, RecordType)]) -> String {
+    let mut text = String::new();
+    for (position, kind) in records.iter().take(12) {
+        text.push_str(&format!("{position} {}; ", kind.name()));
+    }
+    format!("{text}… {} records", records.len())
+}
+
+#[test]
+fn recovery_leaves_the_engines_pages_headers_and_log_records() {
+    let only = std::env::var("SET").ok();
+    let mut failed = Vec::new();
+    for set in engine_sets() {
+        if only.as_ref().is_some_and(|only| !set.name.contains(only.as_str())) || !set.folder().join("before/log").is_dir() {
+            continue;
+        }
+        let problems = recover(&set);
+        if !problems.is_empty() {
+            println!("{}: {} problems", set.name, problems.len());
+            for problem in problems.iter().take(4) {
+                println!("   {problem}");
+            }
+            failed.push(set.name.clone());
+        }
+    }
+    assert!(failed.is_empty(), "{} sets: {failed:?}", failed.len());
+}
+
+/// Every set with a crash state: each test below walks them all.
+fn crash_sets() -> Vec<EngineSet> {
+    let only = std::env::var("SET").ok();
+    let wanted = |set: &EngineSet| only.as_ref().is_none_or(|only| set.name.contains(only.as_str()));
+    engine_sets().into_iter().filter(|set| wanted(set) && set.folder().join("before/log").is_dir()).collect()
+}
+
+#[test]
+fn recovery_without_undo_leaves_the_engines_pages_but_for_those_with_open_changes() {
+    let mut problems = Vec::new();
+    let (mut equal, mut excepted) = (0, 0);
+    for set in crash_sets().iter().filter(|set| set.folder().join("after-redo").is_dir()) {
+        let work = tempfile::tempdir().unwrap();
+        copy_folder(&set.folder().join("before"), work.path()).unwrap();
+        let options = Options { undo: false, ..Options::default() };
+        let report = run::replay(&setup(work.path(), options), &ambient(), &mut ())
+            .unwrap_or_else(|failure| panic!("{}: {}", set.name, failure.error));
+        assert!(matches!(report.ending, Ending::WithoutUndo | Ending::Clean | Ending::NothingToDo), "{}", set.name);
+        for entry in std::fs::read_dir(set.folder().join("after-redo/db")).unwrap().flatten() {
+            let ours = std::fs::read(work.path().join("db").join(entry.file_name())).unwrap();
+            let theirs = std::fs::read(entry.path()).unwrap();
+            let before = std::fs::read(set.folder().join("before/db").join(entry.file_name())).unwrap_or_default();
+            let (header, _) = HeaderPage::elect(&ours[..ours.len().min(65536)]).unwrap();
+            let size = header.page_size();
+            let page_of = |bytes: &[u8], number: u32| {
+                let at = usize::try_from(size.offset_of(PageNumber(number))).unwrap();
+                bytes.get(at..at + size.bytes()).map(<[u8]>::to_vec)
+            };
+            for number in 1..u32::try_from(theirs.len() / size.bytes()).unwrap() - 1 {
+                let Some(a) = page_of(&ours, number) else {
+                    problems.push(format!("{} page {number} is missing", set.name));
+                    continue;
+                };
+                let b = page_of(&theirs, number).unwrap();
+                let found = compare::differences(Page::new(&a).unwrap(), Page::new(&b).unwrap());
+                if found.is_empty() {
+                    equal += 1;
+                } else if page_of(&before, number).is_none_or(|old| old == a) {
+                    // We held a page back that the engine wrote: only allowed where it has an open change, which is what holds it.
+                    excepted += 1;
+                    problems.push(format!("{} page {number} was held back", set.name));
+                } else {
+                    problems.push(format!(
+                        "{} page {number}: {}",
+                        set.name,
+                        found.join("; ").chars().take(200).collect::<String>()
+                    ));
+                }
+            }
+        }
+    }
+    println!("{equal} pages equal, {excepted} held back");
+    assert!(problems.is_empty(), "{}:\n{}", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn recovering_a_recovered_folder_changes_no_database_byte() {
+    for set in crash_sets() {
+        let work = tempfile::tempdir().unwrap();
+        copy_folder(&set.folder().join("before"), work.path()).unwrap();
+        if run::replay(&setup(work.path(), Options::default()), &ambient(), &mut ()).is_err() {
+            continue;
+        }
+        let before = contents(work.path());
+        let report = run::replay(&setup(work.path(), Options::default()), &ambient(), &mut ()).unwrap();
+        assert!(matches!(report.ending, Ending::NothingToDo), "{}: {:?}", set.name, report.ending);
+        assert!(before == contents(work.path()), "{}: a second recovery changed files", set.name);
+    }
+}
+
+#[test]
+fn the_same_input_clock_and_seed_give_identical_bytes_whatever_the_cache() {
+    for set in crash_sets() {
+        let recovered = |cache_bytes: usize, version_bytes: usize| {
+            let work = tempfile::tempdir().unwrap();
+            copy_folder(&set.folder().join("before"), work.path()).unwrap();
+            let options = Options { cache_bytes, version_bytes, ..Options::default() };
+            let made = run::replay(&setup(work.path(), options), &ambient(), &mut ());
+            made.ok().map(|_| contents(work.path()))
+        };
+        let first = recovered(256 << 20, 64 << 20);
+        assert!(first == recovered(256 << 20, 64 << 20), "{}: two runs differ", set.name);
+        // With a cache of 64 pages flush types turn over more often; what pages hold must not change.
+        if let (Some(large), Some(small)) = (first, recovered(0, 0)) {
+            for (path, bytes) in large.iter().filter(|(path, _)| path.extension().is_some_and(|extension| extension == "edb")) {
+                let (header, _) = HeaderPage::elect(&bytes[..bytes.len().min(65536)]).unwrap();
+                let size = header.page_size().bytes();
+                for (at, (a, b)) in bytes.chunks(size).zip(small[path].chunks(size)).enumerate().skip(2) {
+                    let found = compare::differences(Page::new(a).unwrap(), Page::new(b).unwrap());
+                    assert!(found.is_empty(), "{} {} page {}: {found:?}", set.name, path.display(), at - 1);
+                }
+            }
+        }
+    }
+}
+
+fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for folder in ["db", "log"] {
+        for entry in std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
+            files.insert(entry.path().strip_prefix(root).unwrap().to_path_buf(), std::fs::read(entry.path()).unwrap());
+        }
+    }
+    files
+}

@@ -1,0 +1,302 @@
+//! Results are built in a hidden working folder and published by rename: a crash at any moment leaves the old state or the new one.
+//!
+//! Two ways lead out of a [`WorkFolder`]. [`WorkFolder::publish_as`] renames the whole folder to a name that did not exist: one rename, one
+//! commit point. [`WorkFolder::publish_over`] replaces files in an existing folder and sets what stood there aside: the renames are written
+//! down first, in a journal whose own rename is the commit point, and [`finish_interrupted`] carries them out after a crash.
+
+use crate::disk::{DiskFolder, sync_folder};
+use crate::lock::FileLock;
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+const WORK_PREFIX: &str = ".anchorlog-work-";
+const LOCK_SUFFIX: &str = ".lock";
+const JOURNAL: &str = ".anchorlog-publish";
+const JOURNAL_HEAD: &str = "anchorlog publish 1";
+
+/// A hidden folder in which a result is built. Dropped without being published, it is removed.
+#[derive(Debug)]
+pub struct WorkFolder {
+    path: PathBuf,
+    lock: Option<FileLock>,
+}
+
+/// One change that [`WorkFolder::publish_over`] makes; paths are relative to the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The file of the working folder takes this place; what stood there is set aside.
+    Put(PathBuf),
+    /// The file that stands there is set aside, and nothing takes its place.
+    Remove(PathBuf),
+}
+
+impl WorkFolder {
+    /// Makes an empty working folder inside `parent`, which is made when it does not exist. `name` only serves people who see it.
+    ///
+    /// # Errors
+    /// Any error of the file system.
+    pub fn begin(parent: &Path, name: &str) -> io::Result<Self> {
+        fs::create_dir_all(parent)?;
+        for attempt in 0..1000_u32 {
+            let path = parent.join(format!("{WORK_PREFIX}{name}-{}-{attempt}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    let lock = FileLock::exclusive(&lock_of(&path))?;
+                    return Ok(Self { path, lock: Some(lock) });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("too many working folders in {}", parent.display())))
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder for reading and writing.
+    #[must_use]
+    pub fn folder(&self) -> DiskFolder {
+        DiskFolder::new(&self.path)
+    }
+
+    /// Makes everything durable and renames the folder to `target`, which must not exist or be an empty folder, on the same volume.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when something stands there; any error of the file system. Nothing is published then.
+    pub fn publish_as(mut self, target: &Path) -> io::Result<()> {
+        sync_tree(&self.path)?;
+        if target.exists() {
+            // Fails unless it is an empty folder.
+            fs::remove_dir(target).map_err(|_| {
+                io::Error::new(io::ErrorKind::AlreadyExists, format!("{} exists and is not an empty folder", target.display()))
+            })?;
+        }
+        fs::rename(&self.path, target)?;
+        self.release();
+        sync_folder(parent_of(target))
+    }
+
+    /// Makes everything durable and puts the files into `root`; what stood in their places goes to the new folder `aside` in `root`.
+    /// The working folder must lie in `root` itself, so that every step is a rename.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when `aside` exists or another publication was interrupted here; `InvalidInput` for a path that leads out of the
+    /// folder or a file that was not built; any error of the file system. Before the commit point nothing has changed; after it,
+    /// [`finish_interrupted`] completes what an error or a crash cut off.
+    pub fn publish_over(mut self, root: &Path, changes: &[Change], aside: &str) -> io::Result<()> {
+        let journal = Journal::new(root, &self.path, changes, aside)?;
+        sync_tree(&self.path)?;
+        journal.commit(root)?;
+        journal.carry_out(root, usize::MAX)?;
+        self.release();
+        Ok(())
+    }
+
+    /// Gives the folder up without removing what is in it: it has another name now.
+    fn release(&mut self) {
+        self.lock = None;
+        let _ = fs::remove_file(lock_of(&self.path));
+        self.path = PathBuf::new();
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // A failure leaves a hidden folder, which `remove_leftovers` finds.
+            let _ = fs::remove_dir_all(&self.path);
+            self.release();
+        }
+    }
+}
+
+/// Removes working folders in `parent` whose run is gone; returns how many. Those of runs that still work are left alone, and so is one
+/// that an interrupted publication still needs.
+///
+/// # Errors
+/// Any error of the file system.
+pub fn remove_leftovers(parent: &Path) -> io::Result<usize> {
+    if !parent.is_dir() || parent.join(JOURNAL).exists() {
+        return Ok(0);
+    }
+    let mut removed = 0;
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(WORK_PREFIX) || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let lock_path = lock_of(&entry.path());
+        let Ok(lock) = FileLock::exclusive(&lock_path) else { continue };
+        fs::remove_dir_all(entry.path())?;
+        drop(lock);
+        fs::remove_file(lock_path)?;
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+/// Completes a publication over `root` that a crash cut off behind its commit point; `false` when there was none.
+///
+/// # Errors
+/// `InvalidData` for a journal that is none of ours; any error of the file system.
+pub fn finish_interrupted(root: &Path) -> io::Result<bool> {
+    let text = match fs::read_to_string(root.join(JOURNAL)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let journal = Journal::from_text(&text)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{JOURNAL} in {} cannot be read", root.display())))?;
+    journal.carry_out(root, usize::MAX)?;
+    Ok(true)
+}
+
+/// What a publication over a folder does, written down before it is done.
+#[derive(Debug, PartialEq, Eq)]
+struct Journal {
+    work: String,
+    aside: String,
+    changes: Vec<Change>,
+}
+
+impl Journal {
+    fn new(root: &Path, work: &Path, changes: &[Change], aside: &str) -> io::Result<Self> {
+        let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
+        let name = work.file_name().and_then(|name| name.to_str()).filter(|_| parent_of(work) == root);
+        let name = name.ok_or_else(|| invalid(format!("{} does not lie in {}", work.display(), root.display())))?;
+        if root.join(aside).exists() || root.join(JOURNAL).exists() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{aside} or an unfinished publication is there")));
+        }
+        for change in changes {
+            let (Change::Put(path) | Change::Remove(path)) = change;
+            let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+            if !inside || path.to_str().is_none() || path.as_os_str().is_empty() {
+                return Err(invalid(format!("{} cannot be published", path.display())));
+            }
+            if matches!(change, Change::Put(_)) && !work.join(path).is_file() {
+                return Err(invalid(format!("{} was not built", path.display())));
+            }
+        }
+        Ok(Self { work: name.to_owned(), aside: aside.to_owned(), changes: changes.to_vec() })
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("{JOURNAL_HEAD}\nwork {}\naside {}\n", escape(&self.work), escape(&self.aside));
+        for change in &self.changes {
+            let (verb, path) = match change {
+                Change::Put(path) => ("put", path),
+                Change::Remove(path) => ("remove", path),
+            };
+            text.push_str(&format!("{verb} {}\n", escape(&path.to_string_lossy())));
+        }
+        text.push_str("end\n");
+        text
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix("end\n")?.lines();
+        if lines.next()? != JOURNAL_HEAD {
+            return None;
+        }
+        let work = unescape(lines.next()?.strip_prefix("work ")?);
+        let aside = unescape(lines.next()?.strip_prefix("aside ")?);
+        let changes = lines.map(|line| {
+            let (verb, path) = line.split_once(' ')?;
+            let path = PathBuf::from(unescape(path));
+            match verb {
+                "put" => Some(Change::Put(path)),
+                "remove" => Some(Change::Remove(path)),
+                _ => None,
+            }
+        });
+        Some(Self { work, aside, changes: changes.collect::<Option<_>>()? })
+    }
+
+    /// The commit point: from here on the publication is completed, by us or by [`finish_interrupted`].
+    fn commit(&self, root: &Path) -> io::Result<()> {
+        let draft = root.join(format!("{JOURNAL}.draft"));
+        fs::write(&draft, self.to_text())?;
+        fs::File::open(&draft)?.sync_all()?;
+        fs::rename(&draft, root.join(JOURNAL))?;
+        sync_folder(root)
+    }
+
+    /// Does what is not yet done; each step sees from the files whether it was done before. Stops after `limit` renames, for tests.
+    fn carry_out(&self, root: &Path, limit: usize) -> io::Result<()> {
+        let (work, aside) = (root.join(&self.work), root.join(&self.aside));
+        let mut renames = 0;
+        for change in &self.changes {
+            let (Change::Put(path) | Change::Remove(path)) = change;
+            let (place, old, new) = (root.join(path), aside.join(path), work.join(path));
+            let steps = [
+                (matches!(change, Change::Remove(_)) || new.exists()) && place.exists() && !old.exists(),
+                matches!(change, Change::Put(_)) && new.exists(),
+            ];
+            for (wanted, (from, to)) in steps.into_iter().zip([(&place, &old), (&new, &place)]) {
+                if wanted {
+                    if renames == limit {
+                        return Ok(());
+                    }
+                    fs::create_dir_all(parent_of(to))?;
+                    fs::rename(from, to)?;
+                    renames += 1;
+                }
+            }
+            sync_folder(parent_of(&place))?;
+        }
+        if aside.is_dir() {
+            sync_tree(&aside)?;
+        }
+        sync_folder(root)?;
+        if renames == limit {
+            return Ok(());
+        }
+        fs::remove_file(root.join(JOURNAL))?;
+        if work.is_dir() {
+            fs::remove_dir_all(&work)?;
+        }
+        let _ = fs::remove_file(lock_of(&work));
+        sync_folder(root)
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D")
+}
+
+fn unescape(text: &str) -> String {
+    text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+}
+
+fn lock_of(work: &Path) -> PathBuf {
+    let mut name = work.as_os_str().to_owned();
+    name.push(LOCK_SUFFIX);
+    name.into()
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes every file and folder below durable.
+fn sync_tree(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_tree(&entry.path())?;
+        } else {
+            fs::OpenOptions::new().read(true).write(true).open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_folder(path)
+}
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;
