@@ -356,3 +356,7 @@ fn index(row: &CatalogRow<'_>, tree: Tree) -> Result<Index, String> {
         name,
     })
 }
+
+#[cfg(test)]
+#[path = "catalog_tests.rs"]
+mod tests;

@@ -63,12 +63,15 @@ struct Reader<'a> {
     record: &'a Record<'a>,
 }
 
-/// The instances of a key column: at least one, which is `None` for NULL.
+/// The instances of a column: at least one, which is `None` for NULL.
+type Instances = Vec<Option<Vec<u8>>>;
+
+/// A key column.
 struct Values<'a> {
     rule: SegmentRule,
     column: &'a Column,
     multi_valued: bool,
-    instances: Vec<Option<Vec<u8>>>,
+    instances: Instances,
 }
 
 impl<'a> Reader<'a> {
@@ -86,7 +89,7 @@ impl<'a> Reader<'a> {
         };
         Ok(Values { rule, column, multi_valued: column.flags.is_multi_valued(), instances })
     }
-    fn column(&self, segment: &Segment) -> Result<(&'a Column, Vec<Option<Vec<u8>>>), NoKeys> {
+    fn column(&self, segment: &Segment) -> Result<(&'a Column, Instances), NoKeys> {
         let column = self.table.column_of(segment).ok_or(NoKeys::Unreadable)?;
         let instances = match stored(self.record, column).map_err(|_| NoKeys::Unreadable)? {
             Stored::Null => vec![None],
@@ -234,3 +237,7 @@ fn admits(index: &Index, values: &[Option<&[u8]>]) -> bool {
         _ => index.flags.allows_some_nulls(),
     }
 }
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;

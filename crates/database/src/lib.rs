@@ -15,6 +15,8 @@ pub mod keys;
 pub mod long_value;
 pub mod row;
 pub mod space;
+#[cfg(test)]
+mod testing;
 
 pub use database::Database;
 pub use error::Error;

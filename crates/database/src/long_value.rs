@@ -100,3 +100,27 @@ fn chunk_of(entry: &Entry<'_>, id: LongValueId) -> Option<u32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // traps L5, L23
+    #[test]
+    fn l5_l23_bytes_of_full_length_are_raw_whatever_the_first_one_is() {
+        for first in [0x0c, 0x18, 0x20] {
+            let raw = [first, 5, 12, 6];
+            assert_eq!(decode_chunk(&raw, 4), Ok(None));
+        }
+        assert_eq!(decode_chunk(&[0x0b, 0xf4, 0xf2, 0x9c, 0x0e], 4).unwrap_err().0, JetCode::LV_CORRUPTED);
+        let unicode = [0x13, 0xf4, 0xf2, 0x9c, 0x0e];
+        assert_eq!(decode_chunk(&unicode, 8).unwrap().unwrap(), b"t\0e\0s\0t\0");
+        assert_eq!(decode_chunk(&unicode, 9).unwrap_err().0, JetCode::LV_CORRUPTED);
+    }
+
+    // trap L23
+    #[test]
+    fn l23_a_short_scrubbed_chunk_is_no_value() {
+        assert_eq!(decode_chunk(b"\x20lll", 100).unwrap_err().0, JetCode::DECOMPRESSION_FAILED);
+    }
+}

@@ -41,7 +41,7 @@ impl Expected {
         let known = (!index.flags.is_deferred()).then(Sum::default);
         Self { entries: known, bookmarks: known }
     }
-    /// For an index of which nothing is known.
+    /// For an index of which nothing is known (traps R31, K26).
     pub(super) const fn nothing() -> Self {
         Self { entries: None, bookmarks: None }
     }

@@ -14,6 +14,7 @@ mod scan;
 mod space;
 mod walk;
 
+use crate::cache::PageFault;
 use crate::catalog::{Catalog, Table};
 use crate::cursor::Tree;
 use crate::database::Database;
@@ -240,7 +241,9 @@ impl<'d, 's> Check<'d, 's> {
     fn unreadable(&mut self, member: &Member, page: PageNumber, mut error: Error) {
         if self.reported.insert(page) {
             error.place.object = Some(member.name.clone());
-            self.report.page(error);
+            // A crash leaves links to pages that were never written (trap D24): redo makes them.
+            let unwritten = error.jet == PageFault::Uninitialised.jet() || error.jet == PageFault::BeyondEnd.jet();
+            if unwritten { self.report.rule(error) } else { self.report.page(error) }
         }
     }
 }
