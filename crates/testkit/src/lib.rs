@@ -2,4 +2,5 @@
 
 pub mod data;
 pub mod header_text;
+pub mod ml;
 pub mod steps;

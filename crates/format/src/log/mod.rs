@@ -16,3 +16,6 @@ pub mod scan;
 pub mod segment;
 pub mod text;
 pub mod version;
+
+#[cfg(test)]
+mod build;

@@ -7,3 +7,6 @@ mod scan;
 pub use range::{RangeMark, fill_pattern, is_fill};
 pub use records::LegacyRecords;
 pub use scan::{Scanned, ShadowRepair, scan};
+
+#[cfg(test)]
+mod tests;

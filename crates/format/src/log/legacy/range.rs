@@ -111,7 +111,7 @@ impl<'a> Range<'a> {
             return true;
         }
         let Some(next) = place.checked_add(RANGE_RECORD).and_then(|end| end.checked_add(self.next())) else { return false };
-        reach >= size && reach % size == 0 && self.sectors.sector(next) == self.sectors.sector(place) + reach / size
+        reach >= size && reach.is_multiple_of(size) && self.sectors.sector(next) == self.sectors.sector(place) + reach / size
     }
     fn short_is_right(&self) -> bool {
         match self.record.kind {

@@ -16,8 +16,6 @@ pub struct LegacyRecords<'a> {
     at: usize,
     end: usize,
     ranges: &'a [RangeMark],
-    /// Where a record that does not fit before the end begins.
-    cut: Option<usize>,
 }
 
 impl<'a> LegacyRecords<'a> {
@@ -32,17 +30,12 @@ impl<'a> LegacyRecords<'a> {
             at: geometry.offset_in_file(header.first_position()),
             end: geometry.offset_in_file(end).min(file.len()),
             ranges,
-            cut: None,
         }
     }
     /// Begins at a byte of the file instead.
     pub(super) const fn skip_to(mut self, offset: usize) -> Self {
         self.at = offset;
         self
-    }
-    /// Where a record was found that the end cuts off.
-    pub(super) fn cut(&self) -> Option<LogPosition> {
-        self.cut.map(|offset| self.place(offset))
     }
     fn place(&self, offset: usize) -> LogPosition {
         LogPosition {
@@ -85,7 +78,7 @@ impl<'a> LegacyRecords<'a> {
                 continue;
             }
             if length > rest.len() {
-                self.cut = Some(self.at);
+                // Cut off by the end: dropped without error (trap Y5).
                 self.at = self.end;
                 return Ok(None);
             }

@@ -111,7 +111,7 @@ pub fn scan(file: &[u8], header: &LogHeader) -> Scanned {
         }),
         legacy: true,
     };
-    drop_cut_record(file, header, &sectors, &ranges, repair, last, &mut log_end);
+    walk_tail(file, header, &sectors, &ranges, repair, last, &mut log_end);
     if log_end.position > header.first_position() {
         let before = header.geometry().offset_in_file(log_end.position).saturating_sub(1);
         log_end.last_segment = u16::try_from(sectors.sector(before)).ok();
@@ -119,8 +119,8 @@ pub fn scan(file: &[u8], header: &LogHeader) -> Scanned {
     Scanned { end: log_end, ranges, repair }
 }
 
-/// A record that the end cuts off is dropped without error (trap Y5): the records behind the last range are walked.
-fn drop_cut_record(
+/// The records behind the last range must follow each other; one that the end cuts off is dropped without error (trap Y5).
+fn walk_tail(
     file: &[u8],
     header: &LogHeader,
     sectors: &Sectors<'_>,
@@ -134,8 +134,7 @@ fn drop_cut_record(
         repair.apply(mended.to_mut());
     }
     let from = last.map_or_else(|| sectors.start(header.header_sectors.into()), |last| last + RANGE_RECORD);
-    let mut walk = LegacyRecords::new(&mended, header, end.position, ranges).skip_to(from);
-    for item in &mut walk {
+    for item in LegacyRecords::new(&mended, header, end.position, ranges).skip_to(from) {
         if let Err(fault) = item {
             end.corruption.get_or_insert(Corruption {
                 segment: fault.segment,
@@ -143,9 +142,6 @@ fn drop_cut_record(
                 only_a_shadow: false,
             });
         }
-    }
-    if let Some(cut) = walk.cut() {
-        end.position = cut;
     }
 }
 

@@ -221,12 +221,8 @@ macro_rules! record {
                 $( out.extend_from_slice(self.$order); )*
                 Ok(())
             }
-            #[allow(unused_mut)]
             fn layouts(&self) -> Vec<&'static $crate::layout::Layout> {
-                let mut layouts = Vec::new();
-                $( layouts.extend(<$head as $crate::log::record::declare::Head>::head_layouts()); )?
-                layouts.push(&$fixed::LAYOUT);
-                layouts
+                [ $( <$head as $crate::log::record::declare::Head>::head_layouts(), )? vec![&$fixed::LAYOUT] ].concat()
             }
             fn parts(&self) -> Vec<(&'static str, $crate::layout::Shown)> {
                 vec![ $( (stringify!($order), $crate::log::record::declare::hex(self.$order)), )* ]

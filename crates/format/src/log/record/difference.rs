@@ -14,6 +14,8 @@ pub struct Difference<'a> {
     pub new: &'a [u8],
     /// How it is encoded.
     pub form: Form,
+    /// Whether its lengths take two bytes.
+    pub wide: bool,
 }
 
 /// How a difference is encoded.
@@ -73,7 +75,7 @@ fn next<'a>(rest: &mut &'a [u8], large_headers: bool) -> Option<Difference<'a>> 
     };
     let (new, behind) = rest.split_at_checked(new_length)?;
     *rest = behind;
-    Some(Difference { offset, old_length, new, form })
+    Some(Difference { offset, old_length, new, form, wide })
 }
 
 fn number(rest: &mut &[u8], wide: bool) -> Option<usize> {

@@ -28,6 +28,7 @@ use self::transaction::ignorable_size;
 use crate::jet::JetCode;
 use crate::layout::{Layout, Shown};
 use crate::units::{DatabaseId, Dbtime, SessionId};
+use std::cmp::Ordering;
 
 /// Why bytes are no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +81,11 @@ macro_rules! operations {
             /// Any [`RecordError`] but `TooLong`.
             pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
                 let kind = RecordType(*bytes.first().ok_or(RecordError::Truncated)?);
+                match Self::size_of(bytes)?.cmp(&bytes.len()) {
+                    Ordering::Less => return Err(RecordError::Inconsistent("bytes behind the end of the record")),
+                    Ordering::Greater => return Err(RecordError::Truncated),
+                    Ordering::Equal => {}
+                }
                 match kind.0 {
                     $( $( $kind )|+ => match <$record as Record>::decode(kind, bytes) {
                         Ok(record) => Ok(Self::$variant(record)),
