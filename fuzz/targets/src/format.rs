@@ -1,5 +1,6 @@
 //! The parsers of database files.
 
+use crate::seal;
 use anchorlog_checksum::{correct_page, set_header_xor, set_page_checksum, verify_page};
 use anchorlog_format::data::catalog::{CatalogRow, TupleLimits, segments};
 use anchorlog_format::data::column::{ColumnType, Fid};
@@ -30,8 +31,7 @@ pub(crate) fn show(layout: &Layout, bytes: &[u8]) {
 pub fn database_header(input: &[u8]) {
     elect(input);
     let mut repaired = input.to_vec();
-    let size = input.get(236..240).map_or(0, |raw| u32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]));
-    if let Some(page) = PageSize::from_field(size).and_then(|size| repaired.get_mut(..size.bytes())) {
+    if let Some(page) = seal::page_size(input).and_then(|size| repaired.get_mut(..size.bytes())) {
         set_header_xor(page);
         elect(&repaired);
     }

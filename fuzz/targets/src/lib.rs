@@ -7,10 +7,12 @@
 pub mod apply;
 pub mod database;
 pub mod driver;
+pub mod files;
+pub mod folder;
 pub mod format;
 pub mod log;
-pub mod memory;
 pub mod mutate;
+pub mod seal;
 pub mod seeds;
 
 /// One thing to fuzz.
@@ -36,13 +38,17 @@ pub const TARGETS: &[Target] = &[
     Target { name: "catalog", run: format::catalog, seeds: seeds::catalog_rows },
     Target { name: "long_value", run: format::long_value, seeds: seeds::long_values },
     Target { name: "compression", run: format::compression, seeds: seeds::compressed },
-    Target { name: "database", run: database::dump, seeds: seeds::databases },
+    Target { name: "database", run: database::read, seeds: seeds::databases },
     Target { name: "log_header", run: log::header, seeds: seeds::log_headers },
     Target { name: "log_file", run: log::file, seeds: seeds::log_files },
     Target { name: "legacy_log_file", run: log::file, seeds: seeds::legacy_log_files },
     Target { name: "log_record", run: log::record, seeds: seeds::log_records },
     Target { name: "checkpoint", run: log::checkpoint, seeds: seeds::checkpoints },
+    Target { name: "inspect", run: files::show, seeds: seeds::files_of_all_kinds },
     Target { name: "apply", run: apply::run, seeds: seeds::applications },
+    Target { name: "survey", run: folder::look, seeds: seeds::patches },
+    Target { name: "plan", run: folder::plan, seeds: seeds::patches },
+    Target { name: "recover", run: folder::recover, seeds: seeds::patches },
 ];
 
 /// The target of that name.

@@ -1,7 +1,8 @@
 //! The parsers of logs and checkpoints.
 
 use crate::format::show;
-use anchorlog_checksum::{SEGMENT_SIZE, set_header_xor, set_segment_checksum};
+use crate::seal;
+use anchorlog_checksum::set_header_xor;
 use anchorlog_format::log::checkpoint::Checkpoint;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::header::{HEADER_SIZE, LogHeader};
@@ -34,16 +35,7 @@ pub fn header(input: &[u8]) {
 pub fn file(input: &[u8]) {
     read(input);
     let mut sealed = input.to_vec();
-    if let Some(header) = sealed.get_mut(..HEADER_SIZE) {
-        set_header_xor(header);
-    }
-    for (index, segment) in sealed.chunks_exact_mut(SEGMENT_SIZE).enumerate().skip(1) {
-        // What was never written stays so: it ends the log.
-        let segment: &mut [u8; SEGMENT_SIZE] = segment.try_into().expect("a chunk of this size");
-        if segment.iter().any(|byte| *byte != segment[0]) {
-            set_segment_checksum(segment, u32::try_from(index).unwrap_or(u32::MAX));
-        }
-    }
+    seal::log(&mut sealed);
     read(&sealed);
 }
 
@@ -127,8 +119,6 @@ pub fn checkpoint(input: &[u8]) {
             let again = Checkpoint::check(&written).expect("what is written is legal");
             assert!(again == Checkpoint { checksum: again.checksum, ..checkpoint }, "what is written is not what is read");
         }
-        for copy in file.chunks_exact_mut(4096) {
-            set_header_xor(copy);
-        }
+        seal::small(&mut file);
     }
 }

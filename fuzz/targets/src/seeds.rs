@@ -1,6 +1,7 @@
 //! The first inputs of each target, cut from the engine-made data sets that are here.
 
 use crate::apply;
+use crate::mutate::Random;
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::record::Operation;
@@ -318,4 +319,74 @@ fn application(group: &[Vec<u8>], file: &[u8]) -> Vec<u8> {
         .collect();
     let records: Vec<&[u8]> = group.iter().map(Vec::as_slice).collect();
     apply::encode(size, &records, &images)
+}
+
+/// One or two files of each kind, the large ones cut.
+#[must_use]
+pub fn files_of_all_kinds() -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for ending in [".edb", ".log", ".chk", ".jfm", ".jrs", ".jtx"] {
+        found.extend(files(ending).iter().step_by(5).map(|path| bytes(path)));
+    }
+    for file in &mut found {
+        file.truncate(64 << 10);
+    }
+    found.extend([Vec::new(), b"SQLite format 3\0".to_vec()]);
+    found
+}
+
+/// Folders that are small enough to be recovered many times a second, with their files.
+#[must_use]
+pub fn crash_folders() -> Vec<Vec<(PathBuf, Vec<u8>)>> {
+    const FOLDERS: [&str; 8] = [
+        "micro-tx-uncommitted",
+        "micro-sessions",
+        "micro-split-root",
+        "micro-createdb",
+        "micro-multi-db",
+        "micro-secondary-32k",
+        "micro-crash-after-recovery",
+        "micro-escrow",
+    ];
+    let mut found = Vec::new();
+    for set in FOLDERS.iter().filter_map(|name| data::engine_set(name)) {
+        let before = set.folder().join("before");
+        let relative = |path: PathBuf| (path.strip_prefix(&before).map(Path::to_path_buf).unwrap_or_default(), bytes(&path));
+        // Reserve logs mean nothing.
+        found.push(
+            below(&before, "")
+                .into_iter()
+                .filter(|path| path.extension().is_none_or(|ending| ending != "jrs"))
+                .map(relative)
+                .collect(),
+        );
+    }
+    found
+}
+
+/// Patches of crash folders: each folder as it is, and with some random changes.
+#[must_use]
+pub fn patches() -> Vec<Vec<u8>> {
+    let mut random = Random::new(5);
+    let mut found = Vec::new();
+    for set in 0..8 {
+        found.push(vec![set, 0]);
+        for count in 0..8 {
+            let mut input = vec![set, 0];
+            for _ in 0..=count {
+                let mut head = [0; 7];
+                head[0] = random.next().to_le_bytes()[0];
+                head[1] = [0, 1, 2, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 6, 6][random.below(16)];
+                // Places that mean something: headers, and the first segments and pages.
+                let place = [0, 4096, 8192, 16 << 10, 200 << 10][random.below(5)];
+                let offset = u32::try_from(random.below(4096) + place).unwrap_or(0);
+                head[2..6].copy_from_slice(&offset.to_le_bytes());
+                head[6] = 1 + random.next().to_le_bytes()[0] % 8;
+                input.extend(head);
+                input.extend((0..head[6]).map(|_| random.next().to_le_bytes()[0]));
+            }
+            found.push(input);
+        }
+    }
+    found
 }

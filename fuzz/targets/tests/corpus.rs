@@ -24,5 +24,5 @@ macro_rules! targets {
 
 targets! {
     database_header trailer flush_map page page_edit space record catalog long_value compression database
-    log_header log_file legacy_log_file log_record checkpoint apply
+    log_header log_file legacy_log_file log_record checkpoint inspect apply survey plan recover
 }
