@@ -66,6 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn g28_y23_bytes_of_an_unknown_code_page_are_kept_and_the_terminator_counts() {
+        let path = LoggedText::ansi(b"C:\\Donn\xE9es\\a\x80.edb\0");
+        assert_eq!((path.first(), path.file_name()), ("C:\\Donn\u{E9}es\\a?.edb".into(), "a?.edb".into()));
+        assert_eq!(path.bytes.last(), Some(&0));
+        assert_eq!(LoggedText::utf16(b"A\0\0\0B\0\0\0").strings(), ["A", "B"]);
+    }
+
+    #[test]
     fn g49_odd_surrogates_and_missing_terminators_are_shown_and_never_panic() {
         let odd = [0x52, 0, 0x3A, 0, 0x00, 0xD8, 0x61, 0, 0x7F];
         assert_eq!(LoggedText::utf16(&odd).first(), "R:\u{FFFD}a");

@@ -333,6 +333,8 @@ impl LogWriter {
         self.prepare()?;
         if self.is_current {
             self.root.rename(&current, &archive)?;
+            // Were the second rename to reach the disk alone, it would replace the full log.
+            self.root.sync()?;
             self.files.archives.insert(old, archive);
             self.files.current = None;
         }
@@ -413,6 +415,8 @@ impl LogWriter {
         if had_shadow {
             let (alone, others) = bytes.split_at(SEGMENT_SIZE);
             file.write_at(offset(start), alone)?;
+            // Before its only other copy goes, it must be there.
+            file.sync()?;
             file.write_at(offset(start + 1), if others.is_empty() { alone } else { others })?;
         } else {
             file.write_at(offset(start), &bytes)?;

@@ -354,3 +354,11 @@ fn g18_g20_each_byte_is_covered_once_and_integrity_records_stand_between_records
     let garbled = clean().garble(log.checks[1] - 20);
     assert!(garbled.state().2 && garbled.state().0 < at(11, 0));
 }
+
+#[test]
+fn y11_reading_from_a_position_always_begins_with_the_first_record() {
+    let log = clean();
+    let log = log.log();
+    let all = log.records().count();
+    assert_eq!(log.records_from(log.end().position).count(), all);
+}
