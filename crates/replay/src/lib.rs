@@ -9,6 +9,7 @@ pub mod ending;
 pub mod error;
 pub mod flush;
 pub mod headers;
+pub mod implicit;
 pub mod logs;
 pub mod maps;
 pub mod naming;

@@ -73,6 +73,8 @@ impl Redo {
         Ok(changes)
     }
 
+    /// A replace that changed nothing is undone like any other: only the engine's own entries of such a replace, which was never
+    /// logged, are passed over.
     fn undo_version(&mut self, version: &Version, level: u8, log: &mut dyn UndoLog) -> Result<()> {
         let (key, data) = (self.versions.bytes(version.key)?, self.versions.bytes(version.bookmark_data)?);
         let bookmark = Bookmark { key: &key, data: &data, unique: version.unique };
@@ -96,9 +98,6 @@ impl Redo {
         };
         if let Some(logged_for) = version.unlogged_on {
             self.log_before_image(version, &key, &data, head(logged_for, 0, Dbtime::NIL, Dbtime::NIL), log)?;
-        }
-        if self.is_empty_difference(version, page, line)? {
-            return Ok(());
         }
         let before = self.cache.page(version.database, page).map(|page| page.dbtime()).unwrap_or_default();
         let database = self.databases.get_mut(&version.database);
@@ -129,14 +128,6 @@ impl Redo {
         let info = UndoInfo { head, operation, size_max, size_delta: 0, key, bookmark_data: data, image: &image };
         log.append(&Operation::UndoInfo(info))?;
         Ok(())
-    }
-
-    /// A replace that changed nothing is undone without a record.
-    fn is_empty_difference(&mut self, version: &Version, page: PageNumber, line: u16) -> Result<bool> {
-        let Change::Replace { before, .. } = version.change else { return Ok(false) };
-        let before = self.versions.bytes(before)?;
-        let page = self.cache.page(version.database, page);
-        Ok(page.and_then(|page| page.line(line).ok()).is_some_and(|node| node.data == before))
     }
 }
 

@@ -10,7 +10,8 @@ use anchorlog_format::page::{Page, compare};
 use anchorlog_format::units::{Generation, LogPosition, PageNumber};
 use anchorlog_replay::run::{self, Ending, Options};
 use anchorlog_testkit::data::{EngineSet, copy_folder, engine_sets};
-use common::{ambient, header_differences, setup};
+use common::compare::{brief, header_differences, record_types, up_to_the_next_run};
+use common::{ambient, setup};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -58,32 +59,6 @@ fn compare_databases(set: &Path, work: &Path, problems: &mut Vec<String>) {
     }
 }
 
-/// Types of the records of all logs of a folder from a position on, in order.
-fn record_types(folders: &[&Path], from: LogPosition) -> Vec<(LogPosition, RecordType)> {
-    let mut logs: BTreeMap<Generation, Vec<u8>> = BTreeMap::new();
-    for folder in folders {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().to_lowercase();
-            if (name.ends_with(".log") || name.ends_with(".jtx")) && !name.contains("tmp") {
-                let bytes = std::fs::read(entry.path()).unwrap();
-                let generation = LogFile::open(&bytes).unwrap().header().generation;
-                logs.insert(generation, bytes);
-            }
-        }
-    }
-    let mut types = Vec::new();
-    for bytes in logs.values() {
-        let log = LogFile::open(bytes).unwrap();
-        for record in log.records() {
-            let record = record.unwrap();
-            if record.writer_position >= from && record.record_type() != RecordType::NOP {
-                types.push((record.writer_position, record.record_type()));
-            }
-        }
-    }
-    types
-}
-
 fn recover(set: &EngineSet) -> Vec<String> {
     let folder = set.folder();
     let work = tempfile::tempdir().unwrap();
@@ -108,10 +83,7 @@ fn recover(set: &EngineSet) -> Vec<String> {
     let Ok(report) = made else { return problems };
     compare_databases(&folder, work.path(), &mut problems);
     // The three records of the run after recovery belong to the engine's next run.
-    let mut theirs = record_types(&[&folder.join("before/log"), &folder.join("after/log")], report.end);
-    if let Some(init) = theirs.iter().rposition(|(_, kind)| *kind == RecordType::INIT) {
-        theirs.truncate(init);
-    }
+    let theirs = up_to_the_next_run(record_types(&[&folder.join("before/log"), &folder.join("after/log")], report.end));
     let ours = record_types(&[&work.path().join("log")], report.end);
     if ours != theirs {
         problems.push(format!("records at the end: {:?} against {:?}", brief(&ours), brief(&theirs)));
@@ -126,14 +98,6 @@ fn recover(set: &EngineSet) -> Vec<String> {
         }
     }
     problems
-}
-
-fn brief(records: &[(LogPosition, RecordType)]) -> String {
-    let mut text = String::new();
-    for (position, kind) in records.iter().take(12) {
-        text.push_str(&format!("{position} {}; ", kind.name()));
-    }
-    format!("{text}… {} records", records.len())
 }
 
 #[test]

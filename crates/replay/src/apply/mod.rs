@@ -41,7 +41,7 @@ impl ApplyError {
     pub(crate) fn corrupt(page: PageNumber, reason: impl Into<String>) -> Self {
         Self::new(JetCode::DATABASE_CORRUPTED, page, reason)
     }
-    fn edit(page: PageNumber, error: NoRoom) -> Self {
+    pub(crate) fn edit(page: PageNumber, error: NoRoom) -> Self {
         match error {
             NoRoom::Space => Self::corrupt(page, "the node does not fit on the page"),
             NoRoom::Line => Self::new(JetCode::BAD_LINE_COUNT, page, "the page has no such line"),

@@ -5,17 +5,18 @@ use crate::attach::{self, Context, FileState, Logged, Outcome, Source, Why};
 use crate::error::{ReplayError, Result};
 use crate::flush::FlushMap;
 use crate::headers::{self, Closing, Here};
+use crate::implicit;
 use crate::maps::RedoMaps;
 use crate::redo::Database;
 use crate::space;
 use anchorlog_format::database::flush_map::{FlushMapHeader, MAP_VERSION};
-use anchorlog_format::database::header::{HeaderFault, HeaderPage};
+use anchorlog_format::database::header::{DirtyRange, HeaderFault, HeaderPage};
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::database::version::Known;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{AttachDatabase, Backup, CreateDatabase, ExtendDatabase, SetDatabaseVersion, TrimDatabase};
 use anchorlog_format::units::{
-    BackupInfo, DatabaseId, Dbtime, Generation, LogPosition, LogTime, ObjectId, PageNumber, Signature,
+    BackupInfo, DatabaseId, Dbtime, Generation, LogPosition, LogTime, ObjectId, PageNumber, PageSize, Signature,
 };
 use anchorlog_storage::File;
 use std::io;
@@ -237,56 +238,76 @@ impl Run<'_> {
             let reason = format!("the database {} is missing, and it may not be made anew from its logged creation", logged.path);
             return Err(ReplayError::new(JetCode::ATTACHED_DATABASE_MISMATCH, reason).at(position));
         }
-        match logged.create_version {
-            Some((2, 0)) => {}
-            other => {
-                let how = other.map_or("1.0".to_owned(), |(version, update)| format!("{version}.{update}"));
-                let reason =
-                    format!("the creation of {} was logged in the form {how}, which does not hold the first pages", logged.path);
-                return Err(ReplayError::new(JetCode::INVALID_CREATE_DB_VERSION, reason).at(position));
-            }
+        let Some(log) = &self.header else { return Ok(()) };
+        let Some(size) = log.page_size() else { return Ok(()) };
+        let version = logged.create_version.unwrap_or_default();
+        let implicit = implicit::is_known(log.version(), version, size);
+        if version != (2, 0) && !implicit {
+            let reason = format!(
+                "the creation of {} was logged in the form {}.{}, without its first pages, and for pages of {size} in a log of version {} they are not known",
+                logged.path,
+                version.0,
+                version.1,
+                log.version()
+            );
+            return Err(ReplayError::new(JetCode::INVALID_CREATE_DB_VERSION, reason).at(position));
         }
-        let size = self.header.as_ref().and_then(anchorlog_format::log::header::LogHeader::page_size);
-        let Some(size) = size else { return Ok(()) };
-        let logged_logs = self.header.as_ref().map(|header| header.parameters.log_folder()).unwrap_or_default();
+        let logged_logs = log.parameters.log_folder();
         let place = &self.setup.logs.files.folder;
         let path = resolved.unwrap_or_else(|| self.naming.place_for(&logged.path, &logged_logs, place));
-        let mut page = HeaderPage::new(size);
-        let header = &mut page.header;
-        header.version = 0x620;
-        header.update = 20;
-        header.create_version = 0x620;
-        header.create_update = 20;
-        header.signature = logged.signature;
-        header.log_signature = self.stream;
-        header.slot = id.0.into();
-        header.attach_position = position;
-        header.attach_time = self.ambient.now();
-        header.state = DatabaseState::JustCreated;
-        header.dbtime = Dbtime::START;
-        _ = created;
+        let page = self.first_header(&logged, size, position, implicit.then_some(created));
         if self.make {
             let folder = &self.setup.folder;
             _ = folder.remove(&path);
             _ = folder.remove(&path.with_extension("jfm"));
             let file = folder.create(&path).map_err(|error| ReplayError::from(error).in_file(path.display().to_string()))?;
-            file.set_size(size.file_size(0))?;
+            file.set_size(size.file_size(if implicit { implicit::PAGES } else { 0 }))?;
         }
         self.naming.add(path.clone(), logged.signature);
         let database = Database {
             name: path.display().to_string(),
+            highest_dbtime: page.header.dbtime,
+            highest_object: ObjectId(page.header.last_object),
             header: page,
-            highest_dbtime: Dbtime::START,
-            highest_object: ObjectId(0),
             future_data: false,
             maps: RedoMaps::default(),
-            creating: true,
+            creating: !implicit,
             grows_on_touch: false,
         };
         self.open_files(id, &path, &database)?;
+        if self.make && implicit {
+            for (number, image) in implicit::pages(size)? {
+                self.redo.cache.put(id, number, image)?;
+            }
+        }
         self.slots.insert(id, Slot { logged, path: Some(path), deferred: None, skipped: false, created: true });
         self.redo.databases.insert(id, database);
         Ok(())
+    }
+
+    /// The header of a database that is made anew; `complete`: its creation is one record, in a log made at this time.
+    fn first_header(&self, logged: &Logged, size: PageSize, position: LogPosition, complete: Option<LogTime>) -> HeaderPage {
+        let mut page = HeaderPage::new(size);
+        let header = &mut page.header;
+        let update = if complete.is_some() { implicit::UPDATE } else { 20 };
+        (header.version, header.update) = (0x620, update);
+        (header.create_version, header.create_update) = (0x620, update);
+        header.signature = logged.signature;
+        header.log_signature = self.stream;
+        header.slot = logged.database.0.into();
+        header.attach_position = position;
+        header.attach_time = self.ambient.now();
+        header.state = DatabaseState::JustCreated;
+        header.dbtime = Dbtime::START;
+        if let Some(created) = complete {
+            header.dbtime = implicit::DBTIME;
+            header.last_object = implicit::LAST_OBJECT.0;
+            let range = DirtyRange { min: position.generation, max: position.generation, max_time: created };
+            header.state = DatabaseState::CleanShutdown;
+            // Clean to dirty is a transition that the engine makes.
+            _ = header.set_state(DatabaseState::DirtyShutdown, Some(range));
+        }
+        page
     }
 
     pub(super) fn finish_creation(&mut self, position: LogPosition, id: DatabaseId) -> Result<()> {

@@ -1,12 +1,14 @@
 //! What the recovery tests share.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod compare;
+
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::units::LogTime;
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::{Candidate, Naming};
-use anchorlog_replay::run::{Options, Setup};
+use anchorlog_replay::run::{Failure, Options, Report, Setup};
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::Folder;
 use anchorlog_storage::disk::DiskFolder;
@@ -17,15 +19,26 @@ pub fn ambient() -> Ambient {
     Ambient::repeatable(LogTime::utc(2030, 1, 2, 3, 4, 5, 6), 7)
 }
 
+/// A run over the logs in `log/` and the databases anywhere below `root`.
 pub fn setup(root: &Path, options: Options) -> Setup {
+    setup_of_base(root, None, options)
+}
+
+/// The same, for the stream of a base name.
+pub fn setup_of_base(root: &Path, base: Option<&str>, options: Options) -> Setup {
     let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(root));
     let mut streams = StreamFiles::find(&*folder, Path::new("log")).unwrap();
+    streams.retain(|stream| base.is_none_or(|base| stream.naming.base.eq_ignore_ascii_case(base)));
     streams.sort_by_key(|stream| stream.current.is_none());
+    let is_database = |path: &Path| {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase()).unwrap_or_default();
+        extension == "edb" || (path.starts_with("db") && extension != "jfm")
+    };
     let candidates = folder
         .list()
         .unwrap()
         .into_iter()
-        .filter(|entry| entry.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("edb")))
+        .filter(|entry| is_database(&entry.path))
         .map(|entry| {
             let bytes = std::fs::read(root.join(&entry.path)).unwrap();
             let start = &bytes[..bytes.len().min(HeaderPage::ELECTION_BYTES)];
@@ -49,29 +62,10 @@ fn no_logs() -> StreamFiles {
     StreamFiles::empty("log", naming)
 }
 
-/// Fields that differ though they are neither times nor made up by each run (`log-8 §3`).
-pub fn header_differences(ours: &HeaderPage, theirs: &HeaderPage) -> Vec<String> {
-    const OF_THE_RUN: [&str; 13] = [
-        "checksum",
-        "header_flush",
-        "map_flush",
-        "extend_count",
-        "shrink_count",
-        "recovering",
-        "os_major",
-        "os_minor",
-        "os_build",
-        "os_service_pack",
-        "newest_engine",
-        "revert_flush",
-        "flags",
-    ];
-    let (a, b) = (ours.to_bytes(), theirs.to_bytes());
-    let fields = anchorlog_format::database::header::DatabaseHeader::LAYOUT.fields;
-    fields
-        .iter()
-        .filter(|field| !OF_THE_RUN.contains(&field.name) && field.kind != "LogTime")
-        .filter(|field| a[field.offset..field.offset + field.size] != b[field.offset..field.offset + field.size])
-        .map(|field| format!("{}: {:?} against {:?}", field.name, (field.show)(&a), (field.show)(&b)))
-        .collect()
+/// How a run ended, in words for a failed test.
+pub fn told(result: &Result<Report, Failure>) -> String {
+    match result {
+        Ok(report) => format!("{:?} {:?}", report.ending, report.warning),
+        Err(failure) => format!("{} at {:?} ({})", failure.error.jet, failure.error.position, failure.error),
+    }
 }
