@@ -5,9 +5,10 @@
 use crate::seal;
 use crate::seeds;
 use anchorlog_format::units::{Generation, LogPosition, LogTime};
-use anchorlog_operations::recover::{self, Request, Target};
+use anchorlog_operations::recover::{self, Inputs, Options, Place as Result, Plan, Sources};
 use anchorlog_operations::survey::survey;
 use anchorlog_replay::ambient::Ambient;
+use anchorlog_replay::stop::Stop;
 use anchorlog_storage::{Folder, OverlayFolder};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,9 +33,8 @@ pub fn look(input: &[u8]) {
 pub fn plan(input: &[u8]) {
     let Some(case) = Case::parse(input) else { return };
     let place = Place::make(&case.files);
-    let request = case.request(&place);
-    if let Ok(plan) = recover::plan(&request, &ambient(), &mut ()) {
-        let _ = (plan.refusal(), plan.refusal_code());
+    if let Some((_, plan)) = case.plan(&place) {
+        assert!(plan.possible || plan.preconditions.iter().any(|condition| !condition.holds), "a refusal has a reason");
     }
     place.assert_untouched(&case.files);
 }
@@ -43,9 +43,8 @@ pub fn plan(input: &[u8]) {
 pub fn recover(input: &[u8]) {
     let Some(case) = Case::parse(input) else { return };
     let place = Place::make(&case.files);
-    let request = case.request(&place);
-    let Ok(plan) = recover::plan(&request, &ambient(), &mut ()) else { return };
-    let made = recover::make(&plan, &ambient(), &mut ());
+    let Some((sources, plan)) = case.plan(&place) else { return };
+    let made = recover::make(&plan, &sources, &Result::Out(place.out()), &ambient(), &mut ());
     assert_eq!(made.is_ok(), place.out().exists(), "what is not recovered is not published");
     place.assert_untouched(&case.files);
     let left: Vec<PathBuf> = fs::read_dir(&place.root).expect("it was made").flatten().map(|entry| entry.path()).collect();
@@ -127,20 +126,21 @@ impl Case {
         }
         Some(Self { options: *options, files })
     }
-    fn request(&self, place: &Place) -> Request {
+    fn plan(&self, place: &Place) -> Option<(Sources, Plan)> {
         let option = |bit: u8| self.options & 1 << bit != 0;
-        Request {
-            source: Some(place.source()),
-            out: Some(place.out()),
+        let options = Options {
             without_undo: option(1),
             keep_damage: option(2),
             ignore_missing_database: option(3),
-            accept_loss: option(4).then_some(Generation(1)),
-            to: option(5).then_some(Target::Position(LogPosition::new(1, 3, 0))),
+            accept_loss: option(4).then_some(Generation(2)),
+            stop: option(5).then_some(Stop::Position(LogPosition::new(1, 3, 0))),
             no_create: option(6),
-            cache_bytes: option(7).then_some(64 * 4096),
-            ..Request::default()
-        }
+            cache_bytes: if option(7) { 64 * 4096 } else { 0 },
+            ..Options::default()
+        };
+        let sources = Sources::gather(&Inputs { folder: place.source(), ..Inputs::default() }).ok()?;
+        let plan = recover::plan(&sources, &options).ok()?;
+        Some((sources, plan))
     }
 }
 
