@@ -1,2 +1,31 @@
-//! The `anchorlog` program.
-fn main() {}
+//! The `anchorlog` program: arguments in, text or JSON out. What is done is done by `anchorlog-operations`.
+
+mod args;
+mod commands;
+mod exit;
+mod interrupt;
+mod progress;
+mod render;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    interrupt::watch();
+    let json = arguments.json;
+    let exit = match arguments.command {
+        Command::Inspect(inspect) => commands::inspect::run(&inspect, json),
+        Command::Explain(explain) => commands::explain::run(&explain, json),
+        Command::Verify(verify) => commands::verify::run(&verify, json),
+        Command::Dump(dump) => commands::dump::run(&dump, json),
+        Command::Recover(recover) => commands::recover::run(&recover, json),
+        Command::Demo(demo) => commands::demo::run(&demo, json),
+    };
+    exit.unwrap_or_else(|trouble| trouble.report(json)).into()
+}
+
+/// What a command ends with.
+type Outcome = Result<Exit, exit::Trouble>;

@@ -1,0 +1,155 @@
+//! `anchorlog recover DIR --out DIR2`
+
+use crate::Outcome;
+use crate::args::Recover;
+use crate::exit::{Exit, Trouble};
+use crate::progress::Shown;
+use crate::{interrupt, render};
+use anchorlog_format::finding::{Finding, Place as At};
+use anchorlog_format::jet::JetCode;
+use anchorlog_format::units::{Generation, LogTime};
+use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, PlanError, Report, Sources, make, plan};
+use anchorlog_replay::ambient::Ambient;
+use anchorlog_replay::stop::Stop;
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub fn run(arguments: &Recover, as_json: bool) -> Outcome {
+    let inputs = Inputs { folder: arguments.folder.clone(), databases: arguments.database.clone(), logs: arguments.logs.clone() };
+    if let Some(out) = &arguments.out {
+        outside(out, &arguments.folder)?;
+    }
+    finish_an_interrupted_run(arguments)?;
+    let sources = Sources::gather(&inputs).map_err(|error| Trouble::reading(&arguments.folder, &error))?;
+    let planned = plan(&sources, &options(arguments)).map_err(|error| no_plan(&arguments.folder, error))?;
+    let mut out = io::stdout().lock();
+    if arguments.dry_run || !planned.possible {
+        show_plan(&planned, as_json, &mut out)?;
+        return Ok(if planned.possible { Exit::Done } else { Exit::Refused });
+    }
+    let place = match &arguments.out {
+        Some(out) => Place::Out(out.clone()),
+        None => Place::InPlace(arguments.folder.clone()),
+    };
+    interrupt::careful();
+    let report = make(&planned, &sources, &place, &ambient(), &mut Shown::new(as_json)).map_err(trouble)?;
+    show_report(&planned, &report, as_json, &mut out)?;
+    Ok(if report.used_consent() { Exit::Findings } else { Exit::Done })
+}
+
+fn options(arguments: &Recover) -> Options {
+    Options {
+        without_undo: arguments.without_undo,
+        accept_loss: arguments.accept_loss.map(Generation),
+        max_lost_logs: arguments.max_lost_logs,
+        stop: arguments.to.map(Stop::from_position),
+        map: arguments.map.clone(),
+        ignore_missing_database: arguments.ignore_missing_database,
+        no_create: arguments.no_create,
+        keep_damage: arguments.keep_damage,
+        cache_bytes: arguments.cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20)),
+        ..Options::default()
+    }
+}
+
+/// A result inside its own source would become part of the next run's input.
+fn outside(out: &Path, folder: &Path) -> Result<(), Trouble> {
+    let (Ok(out), Ok(folder)) = (std::path::absolute(out), folder.canonicalize()) else { return Ok(()) };
+    // The target does not exist yet: what exists of its path is made real.
+    let existing = out.ancestors().find_map(|place| place.canonicalize().ok());
+    if existing.is_some_and(|existing| existing.starts_with(&folder)) {
+        let message = format!("{} lies inside {}", out.display(), folder.display());
+        return Err(Trouble::usage(message, "Name a place outside of it, or use --in-place."));
+    }
+    Ok(())
+}
+
+/// A publication in place that a crash cut off is completed before anything else looks at the files.
+fn finish_an_interrupted_run(arguments: &Recover) -> Result<(), Trouble> {
+    if !arguments.in_place || arguments.dry_run {
+        return Ok(());
+    }
+    let folder = &arguments.folder;
+    let finished = anchorlog_storage::publish::finish_interrupted(folder).map_err(|error| Trouble::reading(folder, &error))?;
+    if finished {
+        eprintln!("an earlier recovery of {} that was cut off while it was published is complete now", folder.display());
+    }
+    anchorlog_storage::publish::remove_leftovers(folder).map_err(|error| Trouble::reading(folder, &error))?;
+    Ok(())
+}
+
+fn no_plan(folder: &Path, error: PlanError) -> Trouble {
+    match error {
+        PlanError::SeveralStreams(_) => {
+            Trouble::usage(error.to_string(), "Name the folder of the logs with --logs, or a folder of one stream.")
+        }
+        PlanError::Storage(error) => Trouble::reading(folder, &error),
+    }
+}
+
+fn trouble(error: MakeError) -> Trouble {
+    let finding = |reason: String, jet: Option<JetCode>| {
+        let found = Finding::error(At::default(), jet.unwrap_or(JetCode::SUCCESS), reason);
+        if jet.is_some() { found } else { Finding { jet: None, ..found }.with_hint("") }
+    };
+    match error {
+        MakeError::Refused { reason, jet } => Trouble::refused(finding(reason, jet)),
+        MakeError::Failed { reason, jet, findings } => {
+            for found in &findings {
+                eprintln!("{}", render::finding(found));
+            }
+            Trouble::failed(finding(reason, jet))
+        }
+        MakeError::Interrupted => Trouble::interrupted(),
+    }
+}
+
+fn show_plan(planned: &Plan, as_json: bool, out: &mut dyn Write) -> io::Result<()> {
+    if as_json {
+        return writeln!(out, "{}", json!({ "plan": planned }));
+    }
+    write!(out, "{}", render::recover::plan(planned))
+}
+
+fn show_report(planned: &Plan, report: &Report, as_json: bool, out: &mut dyn Write) -> io::Result<()> {
+    if as_json {
+        return writeln!(out, "{}", json!({ "plan": planned, "report": report }));
+    }
+    write!(out, "{}", render::recover::report(report))
+}
+
+/// Times and random numbers of this machine.
+pub fn ambient() -> Ambient {
+    let now = || {
+        let time = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+        let part = |value: i8| u8::try_from(value).unwrap_or(0);
+        LogTime::utc(
+            u16::try_from(time.year()).unwrap_or(0),
+            part(time.month()),
+            part(time.day()),
+            part(time.hour()),
+            part(time.minute()),
+            part(time.second()),
+            u16::try_from(time.millisecond()).unwrap_or(0),
+        )
+    };
+    let state = AtomicU32::new(seed());
+    let random = move || {
+        // Weyl sequence through a mixing function: numbers that differ are all that signatures ask for.
+        let mut mixed = state.fetch_add(0x9E37_79B9, Ordering::Relaxed);
+        mixed = (mixed ^ mixed >> 16).wrapping_mul(0x85EB_CA6B);
+        mixed = (mixed ^ mixed >> 13).wrapping_mul(0xC2B2_AE35);
+        mixed ^ mixed >> 16
+    };
+    Ambient { clock: Arc::new(now), random: Arc::new(random) }
+}
+
+fn seed() -> u32 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // The standard library keys its hashers from the system's random source.
+    let hash = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(1)
+}

@@ -1,0 +1,74 @@
+//! Progress on standard error: a bar on a terminal, plain lines elsewhere, JSON events with `--json`.
+
+use crate::interrupt;
+use anchorlog_operations::recover::Progress;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::io::IsTerminal as _;
+
+/// Shows how a recovery goes on.
+pub enum Shown {
+    /// On a terminal.
+    Bar(ProgressBar),
+    /// In a file or a pipe: one line for each phase.
+    Lines,
+    /// For programs.
+    Json,
+    /// Nothing.
+    Quiet,
+}
+
+impl Shown {
+    /// What fits standard error.
+    pub fn new(json: bool) -> Self {
+        if json {
+            return Self::Json;
+        }
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines;
+        }
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{prefix:12} [{bar:30}] {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        Self::Bar(bar)
+    }
+}
+
+impl Progress for Shown {
+    fn phase(&mut self, name: &str, steps: usize) -> bool {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_length(steps as u64);
+                bar.set_position(0);
+                bar.set_prefix(name.to_owned());
+                bar.set_message(String::new());
+            }
+            Self::Lines => eprintln!("{name} ({steps})"),
+            Self::Json => eprintln!("{}", json!({ "phase": name, "steps": steps })),
+            Self::Quiet => {}
+        }
+        !interrupt::asked()
+    }
+
+    fn step(&mut self, what: &str, at: usize, of: usize) -> bool {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_length(of as u64);
+                bar.set_position(at as u64);
+                bar.set_message(what.to_owned());
+            }
+            Self::Json => eprintln!("{}", json!({ "step": what, "at": at, "of": of })),
+            Self::Lines | Self::Quiet => {}
+        }
+        !interrupt::asked()
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
