@@ -1,9 +1,11 @@
 //! One module per verb: each checks, plans, acts, proves and reports. No printing, no argument parsing.
 #![forbid(unsafe_code)]
 
+pub mod dump;
 pub mod explain;
 pub mod identify;
 pub mod inspect;
 pub mod layouts;
 pub mod recover;
 pub mod survey;
+pub mod verify;
