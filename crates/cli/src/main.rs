@@ -1,34 +1,32 @@
-//! The `anchorlog` program: arguments in, operations called, plans and reports rendered, exit codes out.
+//! The `anchorlog` program: arguments in, text or JSON out. What is done is done by `anchorlog-operations`.
 #![forbid(unsafe_code)]
 
-mod arguments;
+mod args;
 mod commands;
+mod exit;
 mod interrupt;
-mod now;
-mod output;
 mod progress;
+mod render;
 
-use arguments::{Arguments, Command};
+use args::{Arguments, Command};
 use clap::Parser;
-use output::{Exit, Output};
+use exit::Exit;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version are no errors.
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            _ = error.print();
-            return exit.into();
-        }
-    };
-    let output = Output::new(arguments.json, arguments.quiet);
+    let arguments = Arguments::parse();
+    interrupt::watch();
+    let json = arguments.json;
     let exit = match arguments.command {
-        Command::Inspect(inspect) => commands::inspect::run(&inspect, &output),
-        Command::Explain(explain) => commands::explain::run(&explain, &output),
-        Command::Recover(recover) => commands::recover::run(&recover, &output),
-        Command::Demo(demo) => commands::demo::run(&demo, &output),
+        Command::Inspect(inspect) => commands::inspect::run(&inspect, json),
+        Command::Explain(explain) => commands::explain::run(&explain, json),
+        Command::Verify(verify) => commands::verify::run(&verify, json),
+        Command::Dump(dump) => commands::dump::run(&dump, json),
+        Command::Recover(recover) => commands::recover::run(&recover, json, arguments.quiet),
+        Command::Demo(demo) => commands::demo::run(&demo, json),
     };
-    exit.into()
+    exit.unwrap_or_else(|trouble| trouble.report(json)).into()
 }
+
+/// What a command ends with.
+type Outcome = Result<Exit, exit::Trouble>;

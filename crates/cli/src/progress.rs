@@ -1,57 +1,76 @@
-//! Progress of long work: a bar where a person looks, lines elsewhere, nothing with `--quiet` and `--json`.
+//! Progress on standard error: a bar on a terminal, plain lines elsewhere, JSON events with `--json`.
 
 use crate::interrupt;
-use crate::output::Output;
 use anchorlog_operations::recover::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::time::Duration;
+use serde_json::json;
+use std::io::IsTerminal as _;
 
-/// Shows progress and notices Ctrl-C.
-pub struct Shown {
-    output: Output,
-    bar: Option<ProgressBar>,
+/// Shows how a recovery goes on.
+pub enum Shown {
+    /// On a terminal.
+    Bar(ProgressBar),
+    /// In a file or a pipe: one line for each phase.
+    Lines,
+    /// For programs.
+    Json,
+    /// Nothing.
+    Quiet,
 }
 
 impl Shown {
-    /// For an output.
-    pub const fn new(output: Output) -> Self {
-        Self { output, bar: None }
+    /// What fits standard error.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        if quiet {
+            return Self::Quiet;
+        }
+        if json {
+            return Self::Json;
+        }
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines;
+        }
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} {msg} ({eta})") {
+            bar.set_style(style);
+        }
+        Self::Bar(bar)
     }
 }
 
 impl Progress for Shown {
     fn phase(&mut self, name: &str, steps: usize) -> bool {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-        if self.output.shows_progress() {
-            if Output::is_terminal() {
-                let bar = ProgressBar::new(steps as u64);
-                if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} {msg} ({eta})") {
-                    bar.set_style(style.progress_chars("=> "));
-                }
+        match self {
+            Self::Bar(bar) => {
+                bar.set_length(steps as u64);
+                bar.set_position(0);
                 bar.set_prefix(name.to_owned());
-                bar.enable_steady_tick(Duration::from_millis(200));
-                self.bar = Some(bar);
-            } else {
-                eprintln!("{name}: {steps} steps");
+                bar.set_message(String::new());
             }
+            Self::Lines => eprintln!("{name} ({steps})"),
+            Self::Json => eprintln!("{}", json!({ "phase": name, "steps": steps })),
+            Self::Quiet => {}
         }
-        !interrupt::was_asked()
+        !interrupt::asked()
     }
+
     fn step(&mut self, what: &str, at: usize, of: usize) -> bool {
-        if let Some(bar) = &self.bar {
-            bar.set_length(of as u64);
-            bar.set_position(at as u64);
-            bar.set_message(what.to_owned());
+        match self {
+            Self::Bar(bar) => {
+                bar.set_length(of as u64);
+                bar.set_position(at as u64);
+                bar.set_message(what.to_owned());
+            }
+            Self::Json => eprintln!("{}", json!({ "step": what, "at": at, "of": of })),
+            Self::Lines | Self::Quiet => {}
         }
-        !interrupt::was_asked()
+        !interrupt::asked()
     }
 }
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        if let Some(bar) = self.bar.take() {
+        if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }
     }

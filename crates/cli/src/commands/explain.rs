@@ -1,39 +1,51 @@
-//! `explain`.
+//! `anchorlog explain CODE…`
 
-use crate::arguments::ExplainArguments;
-use crate::output::{Exit, Output};
-use anchorlog_operations::explain::explain;
+use crate::Outcome;
+use crate::args::Explain;
+use crate::exit::{Exit, Trouble};
+use anchorlog_operations::explain::{Explanation, explain};
+use std::io::{self, Write};
 
-/// Explains codes.
-pub fn run(arguments: &ExplainArguments, output: &Output) -> Exit {
+pub fn run(arguments: &Explain, json: bool) -> Outcome {
+    let mut out = io::stdout().lock();
     let mut exit = Exit::Done;
-    for text in &arguments.codes {
+    for (index, text) in arguments.codes.iter().enumerate() {
         let Some(found) = explain(text) else {
-            output.error(
-                &format!(
-                    "{text} is no code: give a number (-1216, 0xFFFFFB40, 4294966080) or a symbol (JET_errDatabaseDirtyShutdown)"
-                ),
-                None,
-                "",
-            );
-            exit = Exit::Usage;
-            continue;
+            return Err(Trouble::usage(
+                format!("{text} is no code"),
+                "Give a number (-1216, 0xFFFFFB40, 4294966080) or a symbol (JET_errAttachedDatabaseMismatch).",
+            ));
         };
-        output.value(&found);
-        let symbol = found.entry.map_or("", |entry| entry.symbol);
-        output.line(format!("{} {symbol} ({}, {})", found.code, found.hexadecimal, found.unsigned));
-        if let Some(entry) = found.entry {
-            output.line(format!("  means: {}", entry.meaning));
-            if !entry.cause.is_empty() {
-                output.line(format!("  cause: {}", entry.cause));
-            }
-            if !entry.next.is_empty() {
-                output.line(format!("  next:  {}", entry.next));
-            }
+        if found.entry.is_none() {
+            exit = Exit::Findings;
         }
-        if let Some(note) = found.note {
-            output.line(format!("  note:  {note}"));
+        if json {
+            writeln!(out, "{}", serde_json::to_string(&found).map_err(io::Error::other)?)?;
+        } else {
+            if index > 0 {
+                writeln!(out)?;
+            }
+            write!(out, "{}", text_of(&found))?;
         }
     }
-    exit
+    Ok(exit)
+}
+
+fn text_of(found: &Explanation) -> String {
+    let mut text = format!("{}  {}  {}", found.code, found.hexadecimal, found.unsigned);
+    match &found.entry {
+        Some(entry) => {
+            text.push_str(&format!("  {}\n\n{}\n", entry.symbol, entry.meaning));
+            text.push_str(&format!("\n  kind   {}\n", entry.class));
+            if !entry.cause.is_empty() {
+                text.push_str(&format!("  cause  {}\n", entry.cause));
+            }
+            text.push_str(&format!("  next   {}\n", entry.next));
+        }
+        None => text.push('\n'),
+    }
+    if let Some(note) = &found.note {
+        text.push_str(&format!("\nnote: {note}\n"));
+    }
+    text
 }

@@ -1,6 +1,20 @@
-//! One module for each command: arguments to an operation, its result to text or JSON.
+//! One module for each command: it calls the operation, renders what comes back, and chooses the exit code.
 
 pub mod demo;
+pub mod dump;
 pub mod explain;
 pub mod inspect;
 pub mod recover;
+pub mod verify;
+
+use crate::exit::Trouble;
+use anchorlog_storage::DiskFolder;
+use std::path::{Path, PathBuf};
+
+/// A file as a folder and a path in it, as the operations want it.
+fn place_of(path: &Path) -> Result<(DiskFolder, PathBuf), Trouble> {
+    let name = path.file_name().map(PathBuf::from);
+    let name = name.ok_or_else(|| Trouble::usage(format!("{} names no file", path.display()), "Name a file."))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((DiskFolder::read_only(parent), name))
+}

@@ -1,227 +1,158 @@
-//! `recover`.
+//! `anchorlog recover DIR --out DIR2`
 
-use crate::arguments::{RecoverArguments, number};
-use crate::interrupt;
-use crate::now;
-use crate::output::{Exit, Output};
+use crate::Outcome;
+use crate::args::Recover;
+use crate::exit::{Exit, Trouble};
 use crate::progress::Shown;
-use anchorlog_format::units::{Generation, LogPosition};
-use anchorlog_operations::recover::{self, Inputs, MakeError, Options, Place, Plan, PlanError, Report, Sources};
+use crate::{interrupt, render};
+use anchorlog_format::finding::{Finding, Place as At};
+use anchorlog_format::jet::JetCode;
+use anchorlog_format::units::{Generation, LogTime};
+use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, PlanError, Report, Sources, make, plan};
+use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::stop::Stop;
-use std::path::PathBuf;
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Plans a recovery, shows the plan, and makes it unless only the plan is wanted.
-pub fn run(arguments: &RecoverArguments, output: &Output) -> Exit {
-    let place = match (&arguments.out, arguments.in_place, &arguments.folder) {
-        (Some(out), _, _) => Some(Place::Out(out.clone())),
-        (None, true, Some(folder)) => Some(Place::InPlace(folder.clone())),
-        _ if arguments.dry_run => None,
-        _ => {
-            output.error("name where the result goes: --out DIR, or --in-place with a folder", None, "Nothing was touched.");
-            return Exit::Usage;
-        }
+pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
+    let (folder, logs) = match (&arguments.folder, &arguments.logs) {
+        (Some(folder), logs) => (folder.clone(), logs.clone()),
+        // Without a folder that of the logs is the one, and the databases lie elsewhere.
+        (None, logs) => (logs.clone().unwrap_or_default(), None),
     };
-    let Some(inputs) = inputs(arguments) else {
-        output.error(
-            "name the folder that holds databases and logs, or --database FILE and --logs DIR",
-            None,
-            "Nothing was touched.",
-        );
-        return Exit::Usage;
-    };
-    let options = match options(arguments) {
-        Ok(options) => options,
-        Err(error) => {
-            output.error(&error, None, "Nothing was touched.");
-            return Exit::Usage;
-        }
-    };
-    let sources = match Sources::gather(&inputs) {
-        Ok(sources) => sources,
-        Err(error) => {
-            output.error(&error.to_string(), None, "Nothing was touched.");
-            return Exit::Usage;
-        }
-    };
-    let plan = match recover::plan(&sources, &options) {
-        Ok(plan) => plan,
-        Err(error @ PlanError::SeveralStreams(_)) => {
-            output.error(&format!("{error}: name the folder of the one that is meant with --logs"), None, "Nothing was touched.");
-            return Exit::Usage;
-        }
-        Err(PlanError::Storage(error)) => {
-            output.error(&error.to_string(), None, "Nothing was touched.");
-            return Exit::Failed;
-        }
-    };
-    if arguments.dry_run || !plan.possible {
-        output.value(&plan);
-        print_plan(&plan, output);
-        if plan.possible {
-            return Exit::Done;
-        }
-        output.line("\nrefused: nothing was touched");
-        return Exit::Refused;
+    if let Some(out) = &arguments.out {
+        outside(out, &folder)?;
     }
-    let Some(place) = place else { return Exit::Usage };
-    make(&plan, &sources, &place, output)
-}
-
-/// Carries a plan out and shows what became of it.
-pub fn make(plan: &Plan, sources: &Sources, place: &Place, output: &Output) -> Exit {
-    interrupt::watch();
-    let made = recover::make(plan, sources, place, &now::ambient(), &mut Shown::new(*output));
-    match made {
-        Ok(report) => {
-            output.value(&report);
-            print_report(&report, output);
-            if report.used_consent() { Exit::Findings } else { Exit::Done }
-        }
-        Err(MakeError::Refused { reason, jet }) => {
-            output.error(&reason, jet, "Refused: nothing was touched.");
-            Exit::Refused
-        }
-        Err(MakeError::Failed { reason, jet, findings }) => {
-            for finding in &findings {
-                output.finding(finding);
-            }
-            output.error(&reason, jet, "Nothing was published, and the originals are as they were.");
-            Exit::Failed
-        }
-        Err(error @ MakeError::Interrupted) => {
-            output.error(&error.to_string(), None, "");
-            Exit::Interrupted
-        }
+    if arguments.in_place && !arguments.dry_run {
+        finish_an_interrupted_run(&folder)?;
     }
-}
-
-fn inputs(arguments: &RecoverArguments) -> Option<Inputs> {
-    let folder = match (&arguments.folder, &arguments.logs) {
-        (Some(folder), _) => folder.clone(),
-        // Without a folder the logs' folder is the one, and the databases lie elsewhere.
-        (None, Some(logs)) if !arguments.database.is_empty() => logs.clone(),
-        _ => return None,
+    let inputs = Inputs { folder: folder.clone(), databases: arguments.database.clone(), logs };
+    let sources = Sources::gather(&inputs).map_err(|error| Trouble::reading(&folder, &error))?;
+    let planned = plan(&sources, &options(arguments)).map_err(|error| no_plan(&folder, error))?;
+    let mut out = io::stdout().lock();
+    if arguments.dry_run || !planned.possible {
+        show_plan(&planned, as_json, &mut out)?;
+        return Ok(if planned.possible { Exit::Done } else { Exit::Refused });
+    }
+    let place = match &arguments.out {
+        Some(out) => Place::Out(out.clone()),
+        None => Place::InPlace(folder),
     };
-    let logs = arguments.folder.as_ref().and(arguments.logs.clone());
-    Some(Inputs { folder, databases: arguments.database.clone(), logs })
+    interrupt::careful();
+    let report = make(&planned, &sources, &place, &ambient(), &mut Shown::new(as_json, quiet)).map_err(trouble)?;
+    show_report(&planned, &report, as_json, &mut out)?;
+    Ok(if report.used_consent() { Exit::Findings } else { Exit::Done })
 }
 
-fn options(arguments: &RecoverArguments) -> Result<Options, String> {
-    Ok(Options {
+fn options(arguments: &Recover) -> Options {
+    Options {
         without_undo: arguments.without_undo,
         accept_loss: arguments.accept_loss.map(Generation),
         max_lost_logs: arguments.max_lost_logs,
-        stop: arguments.to.as_deref().map(stop).transpose()?,
-        map: arguments.map.iter().map(|(name, path)| (name.clone(), PathBuf::from(path))).collect(),
+        stop: arguments.to.map(Stop::from_position),
+        map: arguments.map.clone(),
         ignore_missing_database: arguments.ignore_missing_database,
         no_create: arguments.no_create,
         keep_damage: arguments.keep_damage,
-        cache_bytes: arguments.cache.saturating_mul(1 << 20),
+        cache_bytes: arguments.cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20)),
         ..Options::default()
-    })
+    }
 }
 
-/// `GENERATION` or `GENERATION:SECTOR:BYTE`, as Microsoft's tools print positions.
-fn stop(text: &str) -> Result<Stop, String> {
-    let parts: Vec<&str> = text.split([':', ',']).collect();
-    let hex = |text: &str| {
-        u32::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| format!("{text} is no hexadecimal number"))
+/// A result inside its own source would become part of the next run's input.
+fn outside(out: &Path, folder: &Path) -> Result<(), Trouble> {
+    let (Ok(out), Ok(folder)) = (std::path::absolute(out), folder.canonicalize()) else { return Ok(()) };
+    // The target does not exist yet: what exists of its path is made real.
+    let existing = out.ancestors().find_map(|place| place.canonicalize().ok());
+    if existing.is_some_and(|existing| existing.starts_with(&folder)) {
+        let message = format!("{} lies inside {}", out.display(), folder.display());
+        return Err(Trouble::usage(message, "Name a place outside of it, or use --in-place."));
+    }
+    Ok(())
+}
+
+/// A publication in place that a crash cut off is completed before anything else looks at the files.
+fn finish_an_interrupted_run(folder: &Path) -> Result<(), Trouble> {
+    let finished = anchorlog_storage::publish::finish_interrupted(folder).map_err(|error| Trouble::reading(folder, &error))?;
+    if finished {
+        eprintln!("an earlier recovery of {} that was cut off while it was published is complete now", folder.display());
+    }
+    anchorlog_storage::publish::remove_leftovers(folder).map_err(|error| Trouble::reading(folder, &error))?;
+    Ok(())
+}
+
+fn no_plan(folder: &Path, error: PlanError) -> Trouble {
+    match error {
+        PlanError::SeveralStreams(_) => {
+            Trouble::usage(error.to_string(), "Name the folder of the logs with --logs, or a folder of one stream.")
+        }
+        PlanError::Storage(error) => Trouble::reading(folder, &error),
+    }
+}
+
+fn trouble(error: MakeError) -> Trouble {
+    let finding = |reason: String, jet: Option<JetCode>| {
+        let found = Finding::error(At::default(), jet.unwrap_or(JetCode::SUCCESS), reason);
+        if jet.is_some() { found } else { Finding { jet: None, ..found }.with_hint("") }
     };
-    let short =
-        |text: &str| hex(text).and_then(|value| u16::try_from(value).map_err(|_| format!("{text} is too large for a position")));
-    match parts.as_slice() {
-        [generation] => number(generation).map(|generation| Stop::Generation(Generation(generation))),
-        [generation, sector, byte] => Ok(Stop::from_position(LogPosition::new(hex(generation)?, short(sector)?, short(byte)?))),
-        _ => Err(format!("{text} is no position: give GENERATION, or GENERATION:SECTOR:BYTE in hexadecimal")),
+    match error {
+        MakeError::Refused { reason, jet } => Trouble::refused(finding(reason, jet)),
+        MakeError::Failed { reason, jet, findings } => {
+            for found in &findings {
+                eprintln!("{}", render::finding(found));
+            }
+            Trouble::failed(finding(reason, jet))
+        }
+        MakeError::Interrupted => Trouble::interrupted(),
     }
 }
 
-/// A plan in text.
-pub fn print_plan(plan: &Plan, output: &Output) {
-    output.line("plan");
-    if let Some(stream) = &plan.stream {
-        output.line(format!("  log stream {} (base name {})", stream.signature, stream.base));
+fn show_plan(planned: &Plan, as_json: bool, out: &mut dyn Write) -> io::Result<()> {
+    if as_json {
+        return writeln!(out, "{}", json!({ "plan": planned }));
     }
-    if let (Some(start), Some(end)) = (plan.start, plan.end) {
-        let generations: Vec<String> = plan.generations.iter().map(ToString::to_string).collect();
-        output.line(format!("  replay from {start} to {end}: generations {}", generations.join(", ")));
-    }
-    output.line("\ndatabases");
-    for database in &plan.databases {
-        output.line(format!("  {}: {} (now: {})", database.path, database.verdict, database.state));
-        output.line(format!("    {}", database.reason));
-    }
-    if let Some(loss) = &plan.loss {
-        let last = loss.last.map_or_else(|| "an unknown end".into(), |last| last.to_string());
-        output.line(format!("\nloss: what committed in generations {} to {last}", loss.first));
-        if !loss.accepted {
-            output.line(format!("  find these logs, or go without them: --accept-loss {}", loss.first));
-        }
-    }
-    output.line("\npreconditions");
-    for condition in &plan.preconditions {
-        let mark = if condition.holds { "ok  " } else { "FAIL" };
-        output.line(format!("  {mark} {}\n         {}", condition.rule, condition.found));
-    }
-    if !plan.faults.is_empty() {
-        output.line("\nfaults");
-        for fault in &plan.faults {
-            let engine = if fault.engine { "  (Microsoft's engine would stop here)" } else { "" };
-            output.line(format!("  {}{engine}", fault.finding.to_string().replace('\n', "\n  ")));
-        }
-    }
-    if !plan.steps.is_empty() {
-        output.line("\nsteps");
-        for (at, step) in plan.steps.iter().enumerate() {
-            output.line(format!("  {}. {}", at + 1, step.action));
-        }
-    }
-    for note in &plan.notes {
-        output.line(format!("\nnote: {note}"));
-    }
+    write!(out, "{}", render::recover::plan(planned))
 }
 
-/// A report in text.
-pub fn print_report(report: &Report, output: &Output) {
-    if let Some(run) = &report.run {
-        if let Some((first, last)) = run.generations {
-            output.line(format!("replayed generations {first} to {last}, from {} to {}", run.start, run.end));
-        }
-        let records: u64 = run.records.values().sum();
-        output.line(format!("  {records} records, {} page changes", run.page_changes));
-        if run.transactions_rolled_back > 0 {
-            output.line(format!(
-                "  {} transactions had not committed: {} changes were taken back",
-                run.transactions_rolled_back, run.changes_undone
-            ));
-        }
-        if let Some((found, committed)) = run.lost {
-            output.line(format!("  given up: what committed in generations {} to {committed}", found.0 + 1));
-        }
-        for path in &run.left_out {
-            output.line(format!("  left out of the result: {path}"));
-        }
-        output.line(format!("  {}", run.ending));
-        for note in &run.notes {
-            output.line(format!("  note: {note}"));
-        }
+fn show_report(planned: &Plan, report: &Report, as_json: bool, out: &mut dyn Write) -> io::Result<()> {
+    if as_json {
+        return writeln!(out, "{}", json!({ "plan": planned, "report": report }));
     }
-    for database in &report.databases {
-        output.line(format!("{}: {}", database.path, database.verdict));
-        output.line(format!("  {}", database.reason));
-        output.line(format!("  before: {}, after: {}", database.before.state, database.after.state));
-        if let Some(proof) = &database.proof {
-            output.line(format!(
-                "  proved: {} pages, {} trees, {} rows, {} long values, {} index entries; {} errors, {} warnings",
-                proof.pages, proof.trees, proof.rows, proof.long_values, proof.index_entries, proof.errors, proof.warnings
-            ));
-        }
-    }
-    for finding in &report.findings {
-        output.finding(finding);
-    }
-    if let Some(aside) = &report.set_aside {
-        output.line(format!("the originals lie in {aside}"));
-    }
-    output.line(format!("the result lies in {}", report.out));
+    write!(out, "{}", render::recover::report(report))
+}
+
+/// Times and random numbers of this machine.
+pub fn ambient() -> Ambient {
+    let now = || {
+        let time = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+        let part = |value: i8| u8::try_from(value).unwrap_or(0);
+        LogTime::utc(
+            u16::try_from(time.year()).unwrap_or(0),
+            part(time.month()),
+            part(time.day()),
+            part(time.hour()),
+            part(time.minute()),
+            part(time.second()),
+            u16::try_from(time.millisecond()).unwrap_or(0),
+        )
+    };
+    let state = AtomicU32::new(seed());
+    let random = move || {
+        // Weyl sequence through a mixing function: numbers that differ are all that signatures ask for.
+        let mut mixed = state.fetch_add(0x9E37_79B9, Ordering::Relaxed);
+        mixed = (mixed ^ mixed >> 16).wrapping_mul(0x85EB_CA6B);
+        mixed = (mixed ^ mixed >> 13).wrapping_mul(0xC2B2_AE35);
+        mixed ^ mixed >> 16
+    };
+    Ambient { clock: Arc::new(now), random: Arc::new(random) }
+}
+
+fn seed() -> u32 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    // The standard library keys its hashers from the system's random source.
+    let hash = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(1)
 }

@@ -1,0 +1,198 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Recover, verify and read ESE databases (Exchange, Active Directory, Windows components) on any operating system.
+#[derive(Debug, Parser)]
+#[command(name = "anchorlog", version, after_help = EXIT_CODES, max_term_width = 110, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done and clean; 1 done, with findings or by consent to loss; 2 wrong usage; \
+3 refused, nothing was touched; 4 failed, nothing was published; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what files and folders are, and what can be done with them
+    Inspect(Inspect),
+    /// Explain a JET error code
+    Explain(Explain),
+    /// Check databases and logs for damage
+    Verify(Verify),
+    /// Write the logical content of databases as JSON lines
+    Dump(Dump),
+    /// Bring a dirty database and its logs to a clean database, without touching them
+    Recover(Recover),
+    /// Recover a small crashed database that comes with the program
+    Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog inspect ntds.dit                 every field of the header, by plain and by Microsoft's name
+  anchorlog inspect evidence/sru             which databases and logs belong together, what is missing
+  anchorlog inspect SRUDB.dat --page 5       a page with its tags and nodes
+  anchorlog inspect edb00012.log --records   every record of a log
+  anchorlog inspect --layout DBFILEHDR       how a structure is laid out on disk")]
+pub struct Inspect {
+    /// Files or folders
+    #[arg(required_unless_present = "layout")]
+    pub paths: Vec<PathBuf>,
+    /// Show this page of a database, with its tags and nodes
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub page: Vec<u32>,
+    /// List every record of a log
+    #[arg(long)]
+    pub records: bool,
+    /// Show how a structure is laid out on disk; `list` names all of them
+    #[arg(long, value_name = "NAME", exclusive = true)]
+    pub layout: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A code: -1216, 0xFFFFFB40, 4294966080, or a symbol
+    #[arg(allow_hyphen_values = true, required = true)]
+    pub codes: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Files or folders
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Dump {
+    /// Databases
+    #[arg(required = true)]
+    pub databases: Vec<PathBuf>,
+    /// The engine's own tables (MSys…) instead of the others
+    #[arg(long)]
+    pub catalog: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog recover evidence/sru --out recovered --dry-run        what would be done, and what stands in the way
+  anchorlog recover evidence/sru --out recovered                  databases and logs found by themselves, result proved
+  anchorlog recover --database a/mail.edb --logs b/logs --out new files that lie apart
+  anchorlog recover DIR --out new --without-undo                  redo only: more logs can follow later
+  anchorlog recover DIR --out new --accept-loss 0x1A              go without the logs from generation 0x1A on")]
+pub struct Recover {
+    /// The folder with the databases and logs; sub-folders are looked at as well
+    #[arg(required_unless_present_all = ["database", "logs"])]
+    pub folder: Option<PathBuf>,
+    /// Where the result goes: a folder that does not exist yet, or is empty
+    #[arg(long, short, value_name = "DIR", required_unless_present_any = ["in_place", "dry_run"], conflicts_with = "in_place")]
+    pub out: Option<PathBuf>,
+    /// Put the result in the place of the originals, which are set aside
+    #[arg(long, requires = "folder")]
+    pub in_place: bool,
+    /// Show the plan, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A database that lies elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub database: Vec<PathBuf>,
+    /// The folder of the logs, where it is another one
+    #[arg(long, value_name = "DIR")]
+    pub logs: Option<PathBuf>,
+    /// Which file a name in the logs means: NAME is a logged path or its end, PATH a file below the folder
+    #[arg(long, value_name = "NAME=PATH", value_parser = map_entry)]
+    pub map: Vec<(String, PathBuf)>,
+    /// Leave open transactions open, so that more logs can be replayed later
+    #[arg(long)]
+    pub without_undo: bool,
+    /// Give up what committed from this generation on; it must be the one that the plan names
+    #[arg(long, value_name = "GENERATION", value_parser = number)]
+    pub accept_loss: Option<u32>,
+    /// Give up at most so many generations
+    #[arg(long, value_name = "N", requires = "accept_loss")]
+    pub max_lost_logs: Option<u32>,
+    /// Stop behind a generation (0x1F), or behind the record at a position (0x1F,0x2,0x9A)
+    #[arg(long, value_name = "POSITION", value_parser = position)]
+    pub to: Option<anchorlog_format::units::LogPosition>,
+    /// Go on although a database that the logs name is missing
+    #[arg(long)]
+    pub ignore_missing_database: bool,
+    /// Refuse to make a missing database anew from its logged creation
+    #[arg(long)]
+    pub no_create: bool,
+    /// Publish the result although pages of it are damaged
+    #[arg(long)]
+    pub keep_damage: bool,
+    /// Memory for pages
+    #[arg(long, value_name = "MIB")]
+    pub cache: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Keep the files of the demo in this folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+fn map_entry(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("NAME=PATH is expected")?;
+    if name.is_empty() || path.is_empty() {
+        return Err("neither NAME nor PATH may be empty".into());
+    }
+    Ok((name.to_owned(), path.into()))
+}
+
+/// A number as people write it: hexadecimal with `0x`, or decimal.
+fn number(text: &str) -> Result<u32, String> {
+    let lower = text.to_ascii_lowercase();
+    let parsed = match lower.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => lower.parse(),
+    };
+    parsed.ok().filter(|number| *number > 0).ok_or_else(|| format!("{text} is no number above 0: 0x1F, or 31"))
+}
+
+fn position(text: &str) -> Result<anchorlog_format::units::LogPosition, String> {
+    let mut parts = text.split([',', ':']);
+    let first = number(parts.next().unwrap_or_default())?;
+    let mut part = || {
+        let Some(text) = parts.next() else { return Ok(0) };
+        let hex = text.trim().trim_start_matches("0x").trim_start_matches("0X");
+        u16::from_str_radix(hex, 16)
+            .map_err(|_| format!("{text} is no part of a position: GENERATION,SEGMENT,BYTE in hexadecimal"))
+    };
+    let (sector, byte) = (part()?, part()?);
+    Ok(anchorlog_format::units::LogPosition::new(first, sector, byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anchorlog_format::units::LogPosition;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn generations_and_positions_are_read_as_people_write_them() {
+        assert_eq!((number("0x1F"), number("31")), (Ok(31), Ok(31)));
+        assert!(number("0").is_err() && number("x").is_err());
+        assert_eq!(position("0x1F"), Ok(LogPosition::new(31, 0, 0)));
+        assert_eq!(position("0x1F,2,9A"), Ok(LogPosition::new(31, 2, 0x9A)));
+        assert_eq!(position("3:0x3f:0xfff"), Ok(LogPosition::new(3, 0x3F, 0xFFF)));
+        assert!(position("3,zz").is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! How the program ends: exit codes, and errors written for the person at 3 a.m.
+
+use anchorlog_format::finding::{Finding, Place};
+use anchorlog_format::jet::JetCode;
+use serde_json::json;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The exit codes of every command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; clean.
+    Done,
+    /// Done, with findings, or by consent to loss or damage.
+    Findings,
+    /// The command was wrong.
+    Usage,
+    /// A precondition does not hold; nothing was touched.
+    Refused,
+    /// It failed; nothing was published.
+    Failed,
+    /// Interrupted; nothing is half done.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+            Exit::Failed => 4,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub struct Trouble {
+    exit: Exit,
+    finding: Finding,
+    /// What was left as it was.
+    untouched: &'static str,
+}
+
+impl Trouble {
+    /// The command itself is wrong.
+    pub fn usage(message: impl Into<String>, hint: &str) -> Self {
+        let finding = Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, message) }.with_hint(hint);
+        Self { exit: Exit::Usage, finding, untouched: "Nothing was touched." }
+    }
+
+    /// A file could not be read.
+    pub fn reading(path: &Path, error: &io::Error) -> Self {
+        let (jet, hint) = match error.kind() {
+            io::ErrorKind::NotFound => (JetCode::FILE_NOT_FOUND, "Check the path."),
+            io::ErrorKind::PermissionDenied => {
+                (JetCode::FILE_ACCESS_DENIED, "Check the rights; stop the service that uses it, or work on a snapshot.")
+            }
+            io::ErrorKind::InvalidInput => (JetCode::FILE_INVALID_TYPE, "Run `anchorlog inspect` on it."),
+            _ => (JetCode::DISK_IO, "Try again; if it stays, the disk may be failing: copy the file to another one."),
+        };
+        let exit = if error.kind() == io::ErrorKind::InvalidInput { Exit::Usage } else { Exit::Failed };
+        let finding = Finding::error(Place::file(path.display().to_string()), jet, error.to_string()).with_hint(hint);
+        Self { exit, finding, untouched: "Nothing was touched." }
+    }
+
+    /// A precondition does not hold.
+    pub fn refused(finding: Finding) -> Self {
+        Self { exit: Exit::Refused, finding, untouched: "Nothing was touched." }
+    }
+
+    /// It failed on the way.
+    pub fn failed(finding: Finding) -> Self {
+        Self { exit: Exit::Failed, finding, untouched: "Nothing was published, and the sources are as they were." }
+    }
+
+    /// The user interrupted it.
+    pub fn interrupted() -> Self {
+        let finding = Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, "interrupted") }.with_hint("");
+        Self { exit: Exit::Interrupted, finding, untouched: "Nothing was published, and nothing is left half done." }
+    }
+
+    /// Writing the output failed; a reader that went away (`| head`) is no error.
+    pub fn writing(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        let finding = Finding::error(Place::default(), JetCode::DISK_FULL, format!("the output could not be written: {error}"));
+        Self { exit: Exit::Failed, finding, untouched: "Nothing was touched." }
+    }
+
+    /// Tells it, as text on standard error or as JSON on standard output.
+    pub fn report(self, json: bool) -> Exit {
+        if json {
+            println!("{}", json!({ "error": self.finding, "untouched": self.untouched }));
+        } else {
+            eprintln!("{}", crate::render::finding(&self.finding));
+            eprintln!("{}", self.untouched);
+        }
+        self.exit
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::writing(&error)
+    }
+}

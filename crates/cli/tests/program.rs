@@ -1,0 +1,213 @@
+//! The program as people and scripts see it: what it prints, and its exit codes.
+
+use anchorlog_testkit::data;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn anchorlog(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_anchorlog")).args(arguments).current_dir(folder).output().expect("the program starts")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("the program ends by itself")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(output)))
+}
+
+/// A copy of a part of a set, as `work` in a folder of its own.
+fn copy_of(set: &str, below: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let source = data::engine_set(set).expect("the set is in every checkout").folder().join(below);
+    data::copy_folder(&source, &folder.path().join("work")).unwrap();
+    folder
+}
+
+/// Every file below a folder, with its content.
+fn content(root: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut pending = vec![root.to_owned()];
+    while let Some(folder) = pending.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                pending.push(entry.path());
+            } else {
+                let name = entry.path().strip_prefix(root).unwrap().display().to_string();
+                files.push((name, fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn explain_says_what_a_code_means_and_what_to_do() {
+    let here = tempfile::tempdir().unwrap();
+    for form in ["-1216", "0xFFFFFB40", "4294966080", "JET_errAttachedDatabaseMismatch"] {
+        let output = anchorlog(&["explain", form], here.path());
+        assert_eq!(code(&output), 0);
+        assert!(text(&output).contains("JET_errAttachedDatabaseMismatch") && text(&output).contains("next"), "{form}");
+    }
+    assert_eq!(json(&anchorlog(&["explain", "--json", "-543"], here.path()))["symbol"], "JET_errRequiredLogFilesMissing");
+    assert_eq!(code(&anchorlog(&["explain", "nonsense"], here.path())), 2);
+    assert_eq!(code(&anchorlog(&["explain", "-99999"], here.path())), 1);
+}
+
+#[test]
+fn inspect_shows_a_folder_and_says_what_to_do() {
+    let work = copy_of("lost-4k-1db", "base");
+    let output = anchorlog(&["inspect", "work"], work.path());
+    assert_eq!(code(&output), 0, "{}", errors(&output));
+    let shown = text(&output);
+    for part in [
+        "Dirty Shutdown",
+        "required logs  0x1 to 0xb",
+        "=> Dirty, and every log",
+        "anchorlog recover work --out NEW",
+        "anchor log",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let value = json(&anchorlog(&["inspect", "work", "--json"], work.path()));
+    assert_eq!(value["databases"][0]["needs"]["required"]["last"], 11);
+}
+
+#[test]
+fn inspect_shows_files_pages_records_and_layouts() {
+    let work = copy_of("micro-insert", "before");
+    let header = anchorlog(&["inspect", "work/db/db1.edb"], work.path());
+    assert!(text(&header).contains("le_dbtimeDirtied"), "{}", text(&header));
+    let page = anchorlog(&["inspect", "work/db/db1.edb", "--page", "4"], work.path());
+    assert!(text(&page).contains("line 0") && text(&page).contains("checksum: right"));
+    let records = anchorlog(&["inspect", "work/log/edb.log", "--records"], work.path());
+    assert!(text(&records).lines().filter(|line| line.contains(" insert (")).count() > 5);
+    let lines = anchorlog(&["inspect", "work/log/edb.log", "--records", "--json"], work.path());
+    assert!(text(&lines).lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    let layout = anchorlog(&["inspect", "--layout", "DBFILEHDR"], work.path());
+    assert!(text(&layout).contains("le_lGenMaxCommitted"));
+    assert_eq!(code(&anchorlog(&["inspect", "--layout", "nothing"], work.path())), 2);
+    fs::write(work.path().join("text"), "no ESE file").unwrap();
+    assert!(text(&anchorlog(&["inspect", "text"], work.path())).contains("unknown"));
+}
+
+#[test]
+fn recover_brings_a_crashed_folder_to_a_clean_one_and_leaves_it_alone() {
+    let work = copy_of("lost-4k-1db", "base");
+    let before = content(&work.path().join("work"));
+    let plan = anchorlog(&["recover", "work", "--dry-run"], work.path());
+    assert_eq!(code(&plan), 0, "{}", text(&plan));
+    assert!(text(&plan).contains("This can be recovered"));
+    let output = anchorlog(&["recover", "work", "--out", "new"], work.path());
+    assert_eq!(code(&output), 0, "{}{}", text(&output), errors(&output));
+    assert!(text(&output).contains("Dirty Shutdown -> Clean Shutdown"), "{}", text(&output));
+    assert_eq!(content(&work.path().join("work")), before, "the source was touched");
+    let dump = anchorlog(&["dump", "new/db/db1.edb"], work.path());
+    let engine = data::engine_set("lost-4k-1db").unwrap().folder().join("dump-none.jsonl");
+    assert_eq!(text(&dump), fs::read_to_string(engine).unwrap());
+    assert_eq!(code(&anchorlog(&["verify", "new"], work.path())), 0);
+    // Nothing is ever overwritten.
+    let again = anchorlog(&["recover", "work", "--out", "new"], work.path());
+    assert_eq!(code(&again), 3);
+    assert!(errors(&again).contains("Nothing was touched"), "{}", errors(&again));
+}
+
+#[test]
+fn recover_in_place_sets_the_originals_aside() {
+    let work = copy_of("micro-insert", "before");
+    let original = fs::read(work.path().join("work/db/db1.edb")).unwrap();
+    let output = anchorlog(&["recover", "work", "--in-place", "--json"], work.path());
+    assert_eq!(code(&output), 0, "{}{}", text(&output), errors(&output));
+    let value = json(&output);
+    assert_eq!(value["report"]["databases"][0]["verdict"], "recovered");
+    let aside = value["report"]["set_aside"].as_str().unwrap();
+    assert_eq!(fs::read(work.path().join(aside).join("db/db1.edb")).unwrap(), original);
+    assert!(
+        fs::read_dir(work.path().join("work"))
+            .unwrap()
+            .flatten()
+            .all(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+    );
+}
+
+#[test]
+fn a_refusal_names_what_is_missing_in_text_and_json_and_publishes_nothing() {
+    let work = copy_of("lost-4k-1db", "base");
+    fs::remove_file(work.path().join("work/log/edb00006.log")).unwrap();
+    let output = anchorlog(&["recover", "work", "--out", "new"], work.path());
+    assert_eq!(code(&output), 3);
+    let shown = text(&output);
+    for part in [
+        "Refused: nothing was touched",
+        "-515 JET_errInvalidLogSequence",
+        "this is what Microsoft's engine would return",
+        "next:",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!work.path().join("new").exists());
+    let value = json(&anchorlog(&["recover", "work", "--out", "new", "--json"], work.path()));
+    assert_eq!(
+        (&value["plan"]["possible"], &value["plan"]["databases"][0]["verdict"]),
+        (&Value::from(false), &Value::from("refused"))
+    );
+}
+
+#[test]
+fn wrong_usage_is_told_apart_from_refusal_and_failure() {
+    let work = copy_of("micro-insert", "before");
+    for arguments in [
+        &["recover", "work"][..],
+        &["recover", "work", "--out", "a", "--in-place"],
+        &["recover", "work", "--out", "work/inside"],
+        &["recover", "work", "--out", "a", "--accept-loss", "x"],
+        &["nothing"],
+        &["inspect"],
+    ] {
+        assert_eq!(code(&anchorlog(arguments, work.path())), 2, "{arguments:?}");
+    }
+    let missing = anchorlog(&["inspect", "not-here"], work.path());
+    assert_eq!(code(&missing), 4);
+    assert!(errors(&missing).contains("Nothing was touched"));
+    assert_eq!(json(&anchorlog(&["--json", "inspect", "not-here"], work.path()))["error"]["jet"], -1811);
+}
+
+#[test]
+fn verify_finds_damage_and_dump_warns_of_a_dirty_database() {
+    let work = copy_of("micro-insert", "before");
+    let dirty = anchorlog(&["dump", "work/db/db1.edb"], work.path());
+    assert_eq!(code(&dirty), 1);
+    assert!(errors(&dirty).contains("Recover it first"));
+    let path = work.path().join("work/db/db1.edb");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[5 * 4096 + 200..5 * 4096 + 240].fill(0xA5);
+    fs::write(&path, bytes).unwrap();
+    let output = anchorlog(&["verify", "work/db/db1.edb"], work.path());
+    assert_eq!(code(&output), 1);
+    assert!(text(&output).contains("page 4") && text(&output).contains("-1018"), "{}", text(&output));
+    let value = json(&anchorlog(&["verify", "--json", "work/db/db1.edb"], work.path()));
+    assert!(value["result"]["errors"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn the_demo_recovers_its_own_database_and_equals_the_engine() {
+    let here = tempfile::tempdir().unwrap();
+    let output = anchorlog(&["demo"], here.path());
+    assert_eq!(code(&output), 0, "{}{}", text(&output), errors(&output));
+    assert!(text(&output).contains("what Microsoft's own engine recovers"), "{}", text(&output));
+    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0, "the demo leaves nothing behind");
+    let kept = anchorlog(&["demo", "--keep", "kept", "--json"], here.path());
+    assert_eq!(json(&kept)["equal_to_the_engine"], true);
+    assert!(here.path().join("kept/recovered/db/db1.edb").exists());
+}
