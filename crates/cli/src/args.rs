@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 /// Recover, verify and read ESE databases (Exchange, Active Directory, Windows components) on any operating system.
 #[derive(Debug, Parser)]
-#[command(name = "anchorlog", version, after_help = EXIT_CODES)]
+#[command(name = "anchorlog", version, after_help = EXIT_CODES, max_term_width = 110, arg_required_else_help = true)]
 pub struct Arguments {
     /// Print JSON instead of text
     #[arg(long, global = true)]
     pub json: bool,
+    /// Show no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -34,12 +37,18 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog inspect ntds.dit                 every field of the header, by plain and by Microsoft's name
+  anchorlog inspect evidence/sru             which databases and logs belong together, what is missing
+  anchorlog inspect SRUDB.dat --page 5       a page with its tags and nodes
+  anchorlog inspect edb00012.log --records   every record of a log
+  anchorlog inspect --layout DBFILEHDR       how a structure is laid out on disk")]
 pub struct Inspect {
     /// Files or folders
     #[arg(required_unless_present = "layout")]
     pub paths: Vec<PathBuf>,
     /// Show this page of a database, with its tags and nodes
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub page: Vec<u32>,
     /// List every record of a log
     #[arg(long)]
@@ -74,14 +83,21 @@ pub struct Dump {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog recover evidence/sru --out recovered --dry-run        what would be done, and what stands in the way
+  anchorlog recover evidence/sru --out recovered                  databases and logs found by themselves, result proved
+  anchorlog recover --database a/mail.edb --logs b/logs --out new files that lie apart
+  anchorlog recover DIR --out new --without-undo                  redo only: more logs can follow later
+  anchorlog recover DIR --out new --accept-loss 0x1A              go without the logs from generation 0x1A on")]
 pub struct Recover {
     /// The folder with the databases and logs; sub-folders are looked at as well
-    pub folder: PathBuf,
+    #[arg(required_unless_present_all = ["database", "logs"])]
+    pub folder: Option<PathBuf>,
     /// Where the result goes: a folder that does not exist yet, or is empty
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["in_place", "dry_run"], conflicts_with = "in_place")]
+    #[arg(long, short, value_name = "DIR", required_unless_present_any = ["in_place", "dry_run"], conflicts_with = "in_place")]
     pub out: Option<PathBuf>,
     /// Put the result in the place of the originals, which are set aside
-    #[arg(long)]
+    #[arg(long, requires = "folder")]
     pub in_place: bool,
     /// Show the plan, and do nothing
     #[arg(long)]
@@ -99,7 +115,7 @@ pub struct Recover {
     #[arg(long)]
     pub without_undo: bool,
     /// Give up what committed from this generation on; it must be the one that the plan names
-    #[arg(long, value_name = "GENERATION", value_parser = generation)]
+    #[arg(long, value_name = "GENERATION", value_parser = number)]
     pub accept_loss: Option<u32>,
     /// Give up at most so many generations
     #[arg(long, value_name = "N", requires = "accept_loss")]
@@ -136,19 +152,19 @@ fn map_entry(text: &str) -> Result<(String, PathBuf), String> {
     Ok((name.to_owned(), path.into()))
 }
 
-/// A generation as people write it: hexadecimal with `0x`, or decimal.
-fn generation(text: &str) -> Result<u32, String> {
+/// A number as people write it: hexadecimal with `0x`, or decimal.
+fn number(text: &str) -> Result<u32, String> {
     let lower = text.to_ascii_lowercase();
-    let number = match lower.strip_prefix("0x") {
+    let parsed = match lower.strip_prefix("0x") {
         Some(hex) => u32::from_str_radix(hex, 16),
         None => lower.parse(),
     };
-    number.ok().filter(|number| *number > 0).ok_or_else(|| format!("{text} is no generation: 0x1F, or 31"))
+    parsed.ok().filter(|number| *number > 0).ok_or_else(|| format!("{text} is no number above 0: 0x1F, or 31"))
 }
 
 fn position(text: &str) -> Result<anchorlog_format::units::LogPosition, String> {
     let mut parts = text.split([',', ':']);
-    let first = generation(parts.next().unwrap_or_default())?;
+    let first = number(parts.next().unwrap_or_default())?;
     let mut part = || {
         let Some(text) = parts.next() else { return Ok(0) };
         let hex = text.trim().trim_start_matches("0x").trim_start_matches("0X");
@@ -172,8 +188,8 @@ mod tests {
 
     #[test]
     fn generations_and_positions_are_read_as_people_write_them() {
-        assert_eq!((generation("0x1F"), generation("31")), (Ok(31), Ok(31)));
-        assert!(generation("0").is_err() && generation("x").is_err());
+        assert_eq!((number("0x1F"), number("31")), (Ok(31), Ok(31)));
+        assert!(number("0").is_err() && number("x").is_err());
         assert_eq!(position("0x1F"), Ok(LogPosition::new(31, 0, 0)));
         assert_eq!(position("0x1F,2,9A"), Ok(LogPosition::new(31, 2, 0x9A)));
         assert_eq!(position("3:0x3f:0xfff"), Ok(LogPosition::new(3, 0x3F, 0xFFF)));

@@ -41,7 +41,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub struct Trouble {
     exit: Exit,
-    finding: Finding,
+    finding: Box<Finding>,
     /// What was left as it was.
     untouched: &'static str,
 }
@@ -50,7 +50,7 @@ impl Trouble {
     /// The command itself is wrong.
     pub fn usage(message: impl Into<String>, hint: &str) -> Self {
         let finding = Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, message) }.with_hint(hint);
-        Self { exit: Exit::Usage, finding, untouched: "Nothing was touched." }
+        Self { exit: Exit::Usage, finding: Box::new(finding), untouched: "Nothing was touched." }
     }
 
     /// A file could not be read.
@@ -65,23 +65,31 @@ impl Trouble {
         };
         let exit = if error.kind() == io::ErrorKind::InvalidInput { Exit::Usage } else { Exit::Failed };
         let finding = Finding::error(Place::file(path.display().to_string()), jet, error.to_string()).with_hint(hint);
-        Self { exit, finding, untouched: "Nothing was touched." }
+        Self { exit, finding: Box::new(finding), untouched: "Nothing was touched." }
     }
 
     /// A precondition does not hold.
     pub fn refused(finding: Finding) -> Self {
-        Self { exit: Exit::Refused, finding, untouched: "Nothing was touched." }
+        Self { exit: Exit::Refused, finding: Box::new(finding), untouched: "Nothing was touched." }
     }
 
     /// It failed on the way.
     pub fn failed(finding: Finding) -> Self {
-        Self { exit: Exit::Failed, finding, untouched: "Nothing was published, and the sources are as they were." }
+        Self {
+            exit: Exit::Failed,
+            finding: Box::new(finding),
+            untouched: "Nothing was published, and the sources are as they were.",
+        }
     }
 
     /// The user interrupted it.
     pub fn interrupted() -> Self {
         let finding = Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, "interrupted") }.with_hint("");
-        Self { exit: Exit::Interrupted, finding, untouched: "Nothing was published, and nothing is left half done." }
+        Self {
+            exit: Exit::Interrupted,
+            finding: Box::new(finding),
+            untouched: "Nothing was published, and nothing is left half done.",
+        }
     }
 
     /// Writing the output failed; a reader that went away (`| head`) is no error.
@@ -90,7 +98,7 @@ impl Trouble {
             std::process::exit(0);
         }
         let finding = Finding::error(Place::default(), JetCode::DISK_FULL, format!("the output could not be written: {error}"));
-        Self { exit: Exit::Failed, finding, untouched: "Nothing was touched." }
+        Self { exit: Exit::Failed, finding: Box::new(finding), untouched: "Nothing was touched." }
     }
 
     /// Tells it, as text on standard error or as JSON on standard output.

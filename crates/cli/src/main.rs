@@ -1,4 +1,5 @@
 //! The `anchorlog` program: arguments in, text or JSON out. What is done is done by `anchorlog-operations`.
+#![forbid(unsafe_code)]
 
 mod args;
 mod commands;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => commands::explain::run(&explain, json),
         Command::Verify(verify) => commands::verify::run(&verify, json),
         Command::Dump(dump) => commands::dump::run(&dump, json),
-        Command::Recover(recover) => commands::recover::run(&recover, json),
+        Command::Recover(recover) => commands::recover::run(&recover, json, arguments.quiet),
         Command::Demo(demo) => commands::demo::run(&demo, json),
     };
     exit.unwrap_or_else(|trouble| trouble.report(json)).into()

@@ -20,7 +20,10 @@ pub enum Shown {
 
 impl Shown {
     /// What fits standard error.
-    pub fn new(json: bool) -> Self {
+    pub fn new(json: bool, quiet: bool) -> Self {
+        if quiet {
+            return Self::Quiet;
+        }
         if json {
             return Self::Json;
         }
@@ -28,7 +31,7 @@ impl Shown {
             return Self::Lines;
         }
         let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{prefix:12} [{bar:30}] {pos}/{len} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} {msg} ({eta})") {
             bar.set_style(style);
         }
         Self::Bar(bar)

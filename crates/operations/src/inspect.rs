@@ -125,7 +125,7 @@ fn database(
     if page.has_undeclared_bytes() {
         inspection.warning("bytes behind the known fields of the header are set: a newer engine wrote it");
     }
-    if identified.size % page.page_size().bytes_u64() != 0 {
+    if !identified.size.is_multiple_of(page.page_size().bytes_u64()) {
         inspection.warning("the file is not a whole number of pages long");
     }
     if page.header.is_streamed_backup() {

@@ -17,14 +17,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub fn run(arguments: &Recover, as_json: bool) -> Outcome {
-    let inputs = Inputs { folder: arguments.folder.clone(), databases: arguments.database.clone(), logs: arguments.logs.clone() };
+pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
+    let (folder, logs) = match (&arguments.folder, &arguments.logs) {
+        (Some(folder), logs) => (folder.clone(), logs.clone()),
+        // Without a folder that of the logs is the one, and the databases lie elsewhere.
+        (None, logs) => (logs.clone().unwrap_or_default(), None),
+    };
     if let Some(out) = &arguments.out {
-        outside(out, &arguments.folder)?;
+        outside(out, &folder)?;
     }
-    finish_an_interrupted_run(arguments)?;
-    let sources = Sources::gather(&inputs).map_err(|error| Trouble::reading(&arguments.folder, &error))?;
-    let planned = plan(&sources, &options(arguments)).map_err(|error| no_plan(&arguments.folder, error))?;
+    if arguments.in_place && !arguments.dry_run {
+        finish_an_interrupted_run(&folder)?;
+    }
+    let inputs = Inputs { folder: folder.clone(), databases: arguments.database.clone(), logs };
+    let sources = Sources::gather(&inputs).map_err(|error| Trouble::reading(&folder, &error))?;
+    let planned = plan(&sources, &options(arguments)).map_err(|error| no_plan(&folder, error))?;
     let mut out = io::stdout().lock();
     if arguments.dry_run || !planned.possible {
         show_plan(&planned, as_json, &mut out)?;
@@ -32,10 +39,10 @@ pub fn run(arguments: &Recover, as_json: bool) -> Outcome {
     }
     let place = match &arguments.out {
         Some(out) => Place::Out(out.clone()),
-        None => Place::InPlace(arguments.folder.clone()),
+        None => Place::InPlace(folder),
     };
     interrupt::careful();
-    let report = make(&planned, &sources, &place, &ambient(), &mut Shown::new(as_json)).map_err(trouble)?;
+    let report = make(&planned, &sources, &place, &ambient(), &mut Shown::new(as_json, quiet)).map_err(trouble)?;
     show_report(&planned, &report, as_json, &mut out)?;
     Ok(if report.used_consent() { Exit::Findings } else { Exit::Done })
 }
@@ -68,11 +75,7 @@ fn outside(out: &Path, folder: &Path) -> Result<(), Trouble> {
 }
 
 /// A publication in place that a crash cut off is completed before anything else looks at the files.
-fn finish_an_interrupted_run(arguments: &Recover) -> Result<(), Trouble> {
-    if !arguments.in_place || arguments.dry_run {
-        return Ok(());
-    }
-    let folder = &arguments.folder;
+fn finish_an_interrupted_run(folder: &Path) -> Result<(), Trouble> {
     let finished = anchorlog_storage::publish::finish_interrupted(folder).map_err(|error| Trouble::reading(folder, &error))?;
     if finished {
         eprintln!("an earlier recovery of {} that was cut off while it was published is complete now", folder.display());

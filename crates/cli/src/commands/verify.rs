@@ -19,7 +19,8 @@ pub fn run(arguments: &Verify, as_json: bool) -> Outcome {
             if as_json {
                 findings.push(finding);
             } else {
-                println!("{}", render::finding(&finding));
+                // A reader that went away is noticed at the summary.
+                _ = writeln!(io::stdout(), "{}", render::finding(&finding));
             }
         };
         let result = if path.is_dir() {
