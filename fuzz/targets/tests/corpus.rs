@@ -26,3 +26,12 @@ targets! {
     database_header trailer flush_map page page_edit space record catalog long_value compression database
     log_header log_file legacy_log_file log_record checkpoint inspect apply survey plan recover
 }
+
+#[test]
+fn libfuzzer_has_every_target() {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let manifest = std::fs::read_to_string(manifest).expect("the folder above holds the libFuzzer crate");
+    for target in anchorlog_fuzz_targets::TARGETS {
+        assert!(manifest.contains(&format!("name = \"{}\"", target.name)), "{} is missing in fuzz/Cargo.toml", target.name);
+    }
+}
