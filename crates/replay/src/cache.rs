@@ -327,6 +327,7 @@ fn judge(image: &mut [u8], number: PageNumber) -> Lookup {
                 return Lookup::Damaged;
             }
         }
+        PageVerdict::OtherPage { .. } => return Lookup::WrongNumber,
         _ => return Lookup::Damaged,
     }
     match Page::new(image).and_then(|page| page.number()) {

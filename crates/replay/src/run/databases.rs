@@ -372,8 +372,13 @@ impl Run<'_> {
         headers::close(&mut database.header.header, &closing);
         if let Some(files) = self.open.remove(&id) {
             let named = |error: ReplayError| error.in_file(name.clone());
-            if dirty && let Some(last) = space::last_owned_page(&mut self.redo.cache, id).map_err(named)? {
-                self.redo.cache.resize(id, last.0).map_err(|error| named(error.into()))?;
+            if dirty {
+                match space::last_owned_page(&mut self.redo.cache, id) {
+                    Ok(Some(last)) => self.redo.cache.resize(id, last.0).map_err(|error| named(error.into()))?,
+                    Ok(None) => {}
+                    // The file keeps its size.
+                    Err(error) => self.redo.pass_over(id, error).map_err(named)?,
+                }
             }
             self.redo.cache.release(id, |_| false).map_err(|error| named(error.into()))?;
             self.write_closing(&files, &mut database.header, id, true)?;
