@@ -1,6 +1,7 @@
 //! Carrying a plan out: copy, replay, prove, publish. The sources are never touched; a crash at any moment leaves the old state or the
 //! new one.
 
+use super::cut;
 use super::report::{DatabaseReport, Report, RunReport};
 use super::{Plan, Sources, Verdict};
 use crate::identify::Content;
@@ -105,7 +106,7 @@ pub fn make(
         outputs: BTreeMap::new(),
         set_aside: None,
     };
-    leave_out(made.as_ref(), &work)?;
+    leave_out(plan, made.as_ref(), &work)?;
     prove(plan, &work, &mut report, progress)?;
     publish(place, work, &mut report, ambient, progress)?;
     Ok(report)
@@ -207,7 +208,14 @@ fn replay(
     let generations: u32 = plan.generations.iter().map(|range| range.last.0 - range.first.0 + 1).sum();
     go_on(progress.phase("replaying", generations as usize))?;
     let folder: Arc<dyn Folder> = Arc::new(work.folder());
-    let setup = plan.setup(sources, folder);
+    let setup = match plan.cut {
+        Some(stop) => {
+            let cut =
+                cut::cut(&*folder, &plan.files, stop).map_err(|error| failed("the logs could not be cut at the stop", &error))?;
+            plan.setup_with(sources, folder, &cut.unwrap_or_else(|| plan.files.clone()))
+        }
+        None => plan.setup(sources, folder),
+    };
     run::replay(&setup, ambient, &mut Follow { progress }).map(Some).map_err(|failure| failure_of(&failure))
 }
 
@@ -237,7 +245,10 @@ fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<
 }
 
 /// Logs that do not continue the stream, or lie behind a stop, do not go into the result.
-fn leave_out(made: Option<&run::Report>, work: &WorkFolder) -> Result<(), MakeError> {
+fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Result<(), MakeError> {
+    if let Some(stop) = plan.options.stop.filter(|_| plan.options.without_undo) {
+        cut::drop_later(&work.folder(), &plan.files, stop).map_err(|error| failed("later logs could not be left out", &error))?;
+    }
     for path in made.map(|report| report.set_aside.as_slice()).unwrap_or_default() {
         match work.folder().remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("a log could not be left out", &error)),
