@@ -164,7 +164,7 @@ impl Extent {
     /// Its first page; behind the last one where the extent has none.
     #[must_use]
     pub const fn first(self) -> PageNumber {
-        PageNumber(self.last.0 + 1 - self.pages)
+        PageNumber(self.last.0.saturating_add(1).saturating_sub(self.pages))
     }
     /// Its pages, ascending.
     pub fn numbers(self) -> impl Iterator<Item = PageNumber> {

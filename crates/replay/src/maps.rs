@@ -78,6 +78,19 @@ impl RedoMaps {
         }
     }
 
+    /// Empties the maps: the pages that no record explained, the one that decides the error first, then by page.
+    pub fn take_unexplained(&mut self) -> Vec<(PageNumber, Entry)> {
+        let Err(first) = self.verify() else { return Vec::new() };
+        let mut rest: BTreeMap<PageNumber, Entry> = BTreeMap::new();
+        for map in &mut self.maps {
+            for (page, entry) in std::mem::take(map) {
+                rest.entry(page).or_insert(entry);
+            }
+        }
+        rest.remove(&first.0);
+        std::iter::once(first).chain(rest).collect()
+    }
+
     fn map(&self, reason: Reason) -> &BTreeMap<PageNumber, Entry> {
         &self.maps[reason as usize]
     }

@@ -55,8 +55,10 @@ impl Redo {
         for level in (1..=open).rev() {
             for version in self.versions.newest_first(id, level) {
                 if let Some(version) = self.versions.find(version).copied() {
-                    self.undo_version(&version, level, log)?;
-                    changes += 1;
+                    match self.undo_version(&version, level, log) {
+                        Ok(()) => changes += 1,
+                        Err(error) => self.pass_over_undo(&version, error)?,
+                    }
                 }
                 self.versions.remove(version);
             }
@@ -71,6 +73,19 @@ impl Redo {
             log.append(&operation)?;
         }
         Ok(changes)
+    }
+
+    /// A change that cannot be taken back because its page is bad. Behind a bad page that was passed over, a node may also have lost
+    /// its way down the tree.
+    fn pass_over_undo(&mut self, version: &Version, error: ReplayError) -> Result<()> {
+        let astray = error.jet == JetCode::DATABASE_CORRUPTED && !self.bad_pages().is_empty();
+        match error.page {
+            Some(page) if astray => {
+                self.note_bad(version.database, page, &error);
+                Ok(())
+            }
+            _ => self.pass_over(version.database, error),
+        }
     }
 
     /// A replace that changed nothing is undone like any other: only the engine's own entries of such a replace, which was never

@@ -175,7 +175,9 @@ fn patch(files: &mut Files, index: usize, head: [u8; PATCH], new: &[u8]) {
         5 => {
             let name = format!("copy-{}-{}", files.len(), files[index].0.file_name().unwrap_or_default().to_string_lossy());
             let copy = (files[index].0.with_file_name(name), files[index].1.clone());
-            files.push(copy);
+            if files.iter().all(|(path, _)| *path != copy.0) {
+                files.push(copy);
+            }
         }
         _ => {
             let end = (at + new.len()).min(file.len());

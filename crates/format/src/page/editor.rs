@@ -310,7 +310,8 @@ impl<'a> PageEditor<'a> {
         let tag = self.checked_tag(index)?;
         if length <= tag.length {
             self.shrink_in_place(index, tag, length);
-            return Ok(tag.offset);
+            // The offset of an empty tag means nothing, and may lie anywhere (trap D4).
+            return Ok(if length == 0 { 0 } else { tag.offset });
         }
         let page = self.page();
         let (free, growth) = (usize::from(page.free()), length - tag.length);

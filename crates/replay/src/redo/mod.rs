@@ -1,5 +1,6 @@
 //! Redo: records in log order, through the gates, onto pages (`log-4`).
 
+pub mod damage;
 mod group;
 mod node;
 mod transaction;
@@ -13,7 +14,7 @@ use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{Operation, PageHead, RecordType};
-use anchorlog_format::page::{PageEditor, PageFlags};
+use anchorlog_format::page::{Page, PageEditor, PageFlags};
 use anchorlog_format::units::{
     DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId,
 };
@@ -64,6 +65,7 @@ pub struct Redo {
     pub commit_contexts_have_flags: bool,
     macros: BTreeMap<(SessionId, Dbtime), Macro>,
     macro_bytes: usize,
+    damage: damage::Damage,
 }
 
 /// Figures for the report.
@@ -116,6 +118,7 @@ impl Redo {
             commit_contexts_have_flags: true,
             macros: BTreeMap::new(),
             macro_bytes: 0,
+            damage: damage::Damage::default(),
         }
     }
 
@@ -206,11 +209,17 @@ impl Redo {
 
     /// The page access gate and the page time gate (`log-4 §4.3, §4.4`): whether the record applies to the page.
     fn needs(&mut self, id: DatabaseId, page: PageNumber, before: Dbtime, after: Dbtime) -> Result<bool> {
-        let access = self.access(id, page, before, after, false)?;
-        self.time_gate(id, page, access, before, after)
+        if self.damage.passes_over(id, page) {
+            return Ok(false);
+        }
+        let access = self.access(id, page, before);
+        match access.and_then(|access| self.time_gate(id, page, access, before, after)) {
+            Ok(needs) => Ok(needs),
+            Err(error) => self.pass_over(id, error).map(|()| false),
+        }
     }
 
-    fn access(&mut self, id: DatabaseId, page: PageNumber, before: Dbtime, after: Dbtime, new_page: bool) -> Result<Access> {
+    fn access(&mut self, id: DatabaseId, page: PageNumber, before: Dbtime) -> Result<Access> {
         let position = self.position;
         let Some(database) = self.databases.get_mut(&id) else { return Ok(Access::Trimmed) };
         if database.maps.skips(page) {
@@ -228,16 +237,15 @@ impl Redo {
             (Lookup::Zero | Lookup::Present, _) => (Reason::Zeroed, JetCode::PAGE_NOT_INITIALIZED, Dbtime(0)),
             (Lookup::BeyondEnd, _) => (Reason::Zeroed, JetCode::FILE_IO_BEYOND_EOF, Dbtime(0)),
             (Lookup::Damaged, _) => return Err(self.page_error(id, page, JetCode::READ_VERIFY_FAILURE, "its checksum is wrong")),
+            (Lookup::Unsound, _) => {
+                return Err(self.page_error(id, page, JetCode::DATABASE_CORRUPTED, "its structure is damaged"));
+            }
             (Lookup::WrongNumber, _) => {
                 return Err(self.page_error(id, page, JetCode::READ_PGNO_VERIFY_FAILURE, "it was written for another place"));
             }
         };
-        if new_page {
-            return Ok(Access::Page(Dbtime(0)));
-        }
         if database.may_note() {
             database.maps.note(reason, page, Entry { position, error, found: dbtime, expected: before });
-            _ = after;
             return Ok(Access::Trimmed);
         }
         Err(self.page_error(id, page, error, "a record needs it, and it is not there"))
@@ -277,14 +285,19 @@ impl Redo {
     fn needs_new(&mut self, id: DatabaseId, page: PageNumber, after: Dbtime) -> Result<bool> {
         let Some(database) = self.databases.get(&id) else { return Ok(false) };
         if !database.future_data {
+            self.damage.made_anew(id, page);
             return Ok(true);
         }
         if database.maps.skips(page) {
             return Ok(false);
         }
         let lookup = self.cache.lookup(id, page)?;
-        Ok(lookup != Lookup::Present
-            || self.cache.page(id, page).is_none_or(|page| page.dbtime() < after || page.dbtime() >= Dbtime::REVERTED_ROOT))
+        let old = |page: Page<'_>| page.dbtime() < after || page.dbtime() >= Dbtime::REVERTED_ROOT;
+        let needed = lookup != Lookup::Present || self.cache.page(id, page).is_none_or(old);
+        if needed {
+            self.damage.made_anew(id, page);
+        }
+        Ok(needed)
     }
 
     fn page_error(&self, id: DatabaseId, page: PageNumber, jet: JetCode, reason: &str) -> ReplayError {
@@ -352,7 +365,7 @@ impl Redo {
     /// The first generation of which a database no longer has pages from the future: it leaves its required range.
     ///
     /// # Errors
-    /// The page that no record explained (`log-4 §5.4`).
+    /// None that pages cause: those that no record explained are noted (`log-4 §5.4`).
     pub fn leave_required_range(&mut self, id: DatabaseId, generation: Generation) -> Result<()> {
         let Some(database) = self.databases.get_mut(&id) else { return Ok(()) };
         let required = database.header.header.max_required;
@@ -385,19 +398,22 @@ impl Redo {
         }
         Ok(())
     }
-    /// Whatever is still noted is an error now.
+    /// Whatever is still noted was a bad page.
     ///
     /// # Errors
-    /// The page that no record explained.
+    /// None that pages cause: they are noted.
     pub fn verify_maps(&mut self, id: DatabaseId) -> Result<()> {
         let Some(database) = self.databases.get_mut(&id) else { return Ok(()) };
-        database.maps.verify().map_err(|(page, entry)| {
+        let (name, unexplained) = (database.name.clone(), database.maps.take_unexplained());
+        for (page, entry) in unexplained {
             let reason = format!(
                 "page {page} was not as the record at {} expects it (page time {}, expected {}), and no later record explains it",
                 entry.position, entry.found, entry.expected
             );
-            ReplayError::new(entry.error, reason).page(page).at(entry.position).in_file(database.name.clone())
-        })
+            let error = ReplayError::new(entry.error, reason).page(page).at(entry.position).in_file(name.clone());
+            self.pass_over(id, error)?;
+        }
+        Ok(())
     }
 }
 

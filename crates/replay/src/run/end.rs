@@ -34,6 +34,7 @@ impl LostLogs {
 impl Run<'_> {
     pub(super) fn end(&mut self, stopped: bool) -> Result<()> {
         if stopped {
+            self.refuse_bad_pages()?;
             self.report.ending = Ending::Stopped;
             return self.end_dirty();
         }
@@ -42,6 +43,7 @@ impl Run<'_> {
             self.redo.verify_maps(id)?;
             self.settle_patched(id);
         }
+        self.refuse_bad_pages()?;
         self.check_requirements()?;
         self.check_attachments()?;
         let closed = self.last.is_some_and(|(_, kind)| closes(kind)) && !self.current_missing;
@@ -288,6 +290,7 @@ impl Run<'_> {
             self.report_slot(slot);
         }
         self.report.page_changes = self.redo.counts.page_changes;
+        self.report.bad_pages = self.redo.bad_pages().to_vec();
         self.report.clone()
     }
 }

@@ -7,6 +7,7 @@ mod databases;
 mod end;
 mod start;
 
+pub use crate::redo::damage::BadPage;
 pub use end::LostLogs;
 pub use start::Start;
 
@@ -64,6 +65,8 @@ pub struct Options {
     pub only_mapped: bool,
     /// A database whose creation is logged may be made anew.
     pub create: bool,
+    /// Bad pages do not stop the run: the records on them are passed over, and the report names them.
+    pub keep_damage: bool,
     /// Page size that databases and logs must have.
     pub page_size: Option<PageSize>,
     /// Bytes of page images in memory.
@@ -83,6 +86,7 @@ impl Default for Options {
             ignore_missing_databases: false,
             only_mapped: false,
             create: true,
+            keep_damage: false,
             page_size: None,
             cache_bytes: 256 << 20,
             version_bytes: 64 << 20,
@@ -151,6 +155,8 @@ pub struct Report {
     pub page_changes: u64,
     /// Transactions and changes taken back.
     pub undone: Undone,
+    /// Pages that records or undo needed and that could not be used, in the order in which they were met.
+    pub bad_pages: Vec<BadPage>,
     /// Notes worth telling.
     pub notes: Vec<String>,
 }
@@ -163,6 +169,9 @@ pub struct Failure {
     /// What had been done.
     pub report: Box<Report>,
 }
+
+/// The code of a run that its watcher ended; no code of the engine.
+pub const INTERRUPTED: JetCode = JetCode(-1);
 
 /// Follows a run: for progress, and to interrupt it.
 pub trait Watch {
@@ -244,6 +253,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         records: BTreeMap::new(),
         page_changes: 0,
         undone: Undone::default(),
+        bad_pages: Vec::new(),
         notes: Vec::new(),
     };
     let mut run = Run {
@@ -283,8 +293,21 @@ impl Run<'_> {
         let Some(start) = self.find_start()? else { return Ok(()) };
         self.report.start = start.position;
         self.attach_list(&start)?;
-        let stopped = self.redo_logs(&start)?;
-        self.end(stopped)
+        match self.redo_logs(&start) {
+            Ok(stopped) => self.end(stopped)?,
+            Err(error) if error.jet == INTERRUPTED => return Err(error),
+            // Microsoft's engine stops at the first bad page: whatever was found behind it comes second.
+            Err(error) => return self.refuse_bad_pages().and(Err(error)),
+        }
+        self.refuse_bad_pages()
+    }
+
+    /// Bad pages are a refusal, all of them at once, unless the user keeps the damage.
+    pub(crate) fn refuse_bad_pages(&self) -> Result<()> {
+        match self.redo.refusal().filter(|_| !self.setup.options.keep_damage) {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        }
     }
 
     /// Redo from generation to generation (`log-5 §7`); `true` when the stop was reached.
@@ -300,7 +323,7 @@ impl Run<'_> {
                 let first = self.header.is_none();
                 let generation = log.header().generation;
                 if !self.watch.generation(generation, self.report.generations.len(), total) {
-                    return Err(ReplayError::new(JetCode(-1), "interrupted").at(from));
+                    return Err(ReplayError::new(INTERRUPTED, "interrupted").at(from));
                 }
                 let sound = self.check_log(&log, &path, first)?;
                 if !sound {
