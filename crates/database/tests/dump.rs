@@ -5,6 +5,7 @@ use anchorlog_database::canonical::{Tables, dump};
 use anchorlog_storage::Folder;
 use anchorlog_storage::disk::DiskFolder;
 use anchorlog_testkit::data::{EngineSet, engine_sets, real_sets};
+use anchorlog_testkit::dump_text::{engine_dumps, first_difference};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,40 +26,13 @@ fn our_dump(path: &Path, tables: Tables) -> String {
     String::from_utf8(out).expect("a dump is UTF-8")
 }
 
-/// The engine's dump, cut at each database: name, and lines.
-fn engine_dumps(path: &Path) -> Vec<(String, String)> {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut dumps: Vec<(String, String)> = Vec::new();
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("{\"db\":\"") {
-            let name = rest.split('"').next().expect("a name ends with a quote");
-            dumps.push((name.to_owned(), String::new()));
-        }
-        let (_, lines) = dumps.last_mut().expect("a dump begins with a database");
-        lines.push_str(line);
-        lines.push('\n');
-    }
-    dumps
-}
-
 /// Where a set keeps the state that its dump shows: recovery's result, or what it left unchanged, or the clean database itself.
 fn database_of(set: &Path, name: &str) -> Option<PathBuf> {
     ["after/db", "before/db", "clean"].iter().map(|folder| set.join(folder).join(name)).find(|path| path.is_file())
 }
 
-/// Compares and says where the first difference is.
 fn compare(label: &str, ours: &str, theirs: &str, differences: &mut Vec<String>) {
-    let found = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
-    if let Some((ours, theirs)) = found {
-        let at = ours.bytes().zip(theirs.bytes()).take_while(|(a, b)| a == b).count();
-        let cut = |line: &str| {
-            String::from_utf8_lossy(&line.as_bytes()[at.saturating_sub(150).min(line.len())..line.len().min(at + 150)])
-                .into_owned()
-        };
-        differences.push(format!("{label}\n  ours:   {}\n  theirs: {}", cut(ours), cut(theirs)));
-    } else if ours.lines().count() != theirs.lines().count() {
-        differences.push(format!("{label}: {} lines, theirs {}", ours.lines().count(), theirs.lines().count()));
-    }
+    differences.extend(first_difference(ours, theirs).map(|found| format!("{label}\n{found}")));
 }
 
 fn check_set(set: &EngineSet, differences: &mut Vec<String>) -> usize {

@@ -1,6 +1,7 @@
 //! What tests need and products must not depend on: data sets, builders, differs.
 
 pub mod data;
+pub mod dump_text;
 pub mod header_text;
 pub mod ml;
 pub mod steps;
