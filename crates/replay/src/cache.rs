@@ -24,6 +24,8 @@ pub enum Lookup {
     BeyondEnd,
     /// Its checksum is wrong and cannot be corrected (-1018).
     Damaged,
+    /// Its checksum is right, but its structure breaks a rule (-1206): nothing may be changed on it.
+    Unsound,
     /// It was written for another place (-1118).
     WrongNumber,
 }
@@ -311,7 +313,7 @@ impl Backing {
     }
 }
 
-fn pages_of(bytes: u64, size: PageSize) -> u32 {
+pub(crate) fn pages_of(bytes: u64, size: PageSize) -> u32 {
     u32::try_from((bytes / size.bytes_u64()).saturating_sub(2)).unwrap_or(u32::MAX)
 }
 
@@ -332,6 +334,7 @@ fn judge(image: &mut [u8], number: PageNumber) -> Lookup {
     }
     match Page::new(image).and_then(|page| page.number()) {
         Some(own) if own != number => Lookup::WrongNumber,
+        _ if Page::new(image).is_none_or(|page| page.check().is_err()) => Lookup::Unsound,
         _ => Lookup::Present,
     }
 }

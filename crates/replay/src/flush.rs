@@ -17,19 +17,20 @@ pub struct FlushMap {
 }
 
 impl FlushMap {
-    /// Reads the map that belongs to a database; a map that is missing, damaged or of another moment counts as empty, and so does each
+    /// Reads the map that belongs to a database of `last` pages; a map that is missing, damaged or of another moment counts as empty, and so does each
     /// of its pages: that costs only the power to detect lost writes.
     ///
     /// # Errors
     /// Any error of the file.
-    pub fn load(file: &dyn File, database: &DatabaseHeader) -> io::Result<(Self, Option<FlushMapHeader>)> {
+    pub fn load(file: &dyn File, database: &DatabaseHeader, last: PageNumber) -> io::Result<(Self, Option<FlushMapHeader>)> {
         let mut page = vec![0; MAP_PAGE];
         let read = file.read_at(0, &mut page)?;
         let header = FlushMapHeader::from_page(&page[..read]).ok().filter(|header| header.accept_for(database).is_ok());
         let Some(header) = header else { return Ok((Self::default(), None)) };
-        let count = file.size()? / MAP_PAGE as u64;
+        // What lies behind the pages of the database is of no use, however long the file is.
+        let count = (file.size()? / MAP_PAGE as u64).saturating_sub(1).min(map_pages_for(last).into());
         let mut pages = Vec::new();
-        for number in 0..u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX) {
+        for number in 0..u32::try_from(count).unwrap_or(0) {
             let mut page = vec![0; MAP_PAGE];
             file.read_at((u64::from(number) + 1) * MAP_PAGE as u64, &mut page)?;
             let known = matches!(verify_page(&page, number), PageVerdict::Valid(_));

@@ -57,6 +57,7 @@ pub(crate) fn read(cache: &mut PageCache, database: DatabaseId, number: PageNumb
         Lookup::Zero => Some(JetCode::PAGE_NOT_INITIALIZED),
         Lookup::BeyondEnd => Some(JetCode::FILE_IO_BEYOND_EOF),
         Lookup::Damaged => Some(JetCode::READ_VERIFY_FAILURE),
+        Lookup::Unsound => Some(JetCode::DATABASE_CORRUPTED),
         Lookup::WrongNumber => Some(JetCode::READ_PGNO_VERIFY_FAILURE),
     };
     match (jet, cache.page(database, number)) {

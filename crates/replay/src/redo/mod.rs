@@ -237,6 +237,9 @@ impl Redo {
             (Lookup::Zero | Lookup::Present, _) => (Reason::Zeroed, JetCode::PAGE_NOT_INITIALIZED, Dbtime(0)),
             (Lookup::BeyondEnd, _) => (Reason::Zeroed, JetCode::FILE_IO_BEYOND_EOF, Dbtime(0)),
             (Lookup::Damaged, _) => return Err(self.page_error(id, page, JetCode::READ_VERIFY_FAILURE, "its checksum is wrong")),
+            (Lookup::Unsound, _) => {
+                return Err(self.page_error(id, page, JetCode::DATABASE_CORRUPTED, "its structure is damaged"));
+            }
             (Lookup::WrongNumber, _) => {
                 return Err(self.page_error(id, page, JetCode::READ_PGNO_VERIFY_FAILURE, "it was written for another place"));
             }

@@ -43,6 +43,9 @@ pub(crate) struct OpenFiles {
     pub map: Option<FlushMapHeader>,
 }
 
+/// Bytes by which one record may grow a database, unless it doubles it at most: a damaged log may name any page.
+const GROWTH_MAX: u64 = 4 << 30;
+
 impl Run<'_> {
     pub(super) fn create_database(&mut self, position: LogPosition, create: &CreateDatabase<'_>) -> Result<()> {
         let logged = Logged {
@@ -210,7 +213,10 @@ impl Run<'_> {
         let named = |error: io::Error| ReplayError::from(error).in_file(path.display().to_string());
         let file = folder.open_write(path).map_err(named)?;
         let (map, map_header) = match folder.open(&path.with_extension("jfm")) {
-            Ok(map) => FlushMap::load(&*map, &database.header.header).map_err(named)?,
+            Ok(map) => {
+                let last = PageNumber(crate::cache::pages_of(file.size().map_err(named)?, database.header.page_size()));
+                FlushMap::load(&*map, &database.header.header, last).map_err(named)?
+            }
             Err(_) => (FlushMap::default(), None),
         };
         let side = if self.setup.options.undo && self.setup.options.stop.is_none() {
@@ -467,7 +473,17 @@ impl Run<'_> {
         let now = self.ambient.now();
         let Some(database) = self.redo.databases.get_mut(&extend.database) else { return Ok(()) };
         headers::extended(&mut database.header.header, position, now);
-        if self.make && self.redo.cache.pages(extend.database) < extend.last_page.0 {
+        let pages = self.redo.cache.pages(extend.database);
+        if self.make && pages < extend.last_page.0 {
+            let size = database.header.page_size();
+            let most = pages.max(u32::try_from(GROWTH_MAX / size.bytes_u64()).unwrap_or(u32::MAX));
+            if extend.last_page.0 - pages > most {
+                let reason = format!(
+                    "an extension from page {pages} to page {}: no engine grows a file by so much at once",
+                    extend.last_page
+                );
+                return Err(ReplayError::new(JetCode::LOG_CORRUPTED, reason).in_file(database.name.clone()));
+            }
             self.redo.cache.resize(extend.database, extend.last_page.0)?;
         }
         Ok(())
