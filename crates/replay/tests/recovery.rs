@@ -7,7 +7,7 @@ use anchorlog_format::log::checkpoint::Checkpoint;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::record::RecordType;
 use anchorlog_format::page::{Page, compare};
-use anchorlog_format::units::{Generation, LogPosition, PageNumber};
+use anchorlog_format::units::PageNumber;
 use anchorlog_replay::run::{self, Ending, Options};
 use anchorlog_testkit::data::{EngineSet, copy_folder, engine_sets};
 use common::compare::{brief, header_differences, record_types, up_to_the_next_run};
