@@ -6,6 +6,7 @@
 mod databases;
 mod end;
 mod start;
+mod stop;
 
 pub use crate::redo::damage::BadPage;
 pub use end::LostLogs;
@@ -52,6 +53,8 @@ pub struct Options {
     pub undo: bool,
     /// Stop there.
     pub stop: Option<Stop>,
+    /// Undo at the stop, so that the databases are clean there and the log ends there; without it they stay dirty at the stop.
+    pub undo_at_stop: bool,
     /// Committed transactions in logs that are missing may be lost (`JET_bitReplayIgnoreLostLogs`).
     pub accept_loss: bool,
     /// Logs that do not continue the stream, or are damaged, may be set aside where only committed ones are concerned; with
@@ -80,6 +83,7 @@ impl Default for Options {
         Self {
             undo: true,
             stop: None,
+            undo_at_stop: false,
             accept_loss: false,
             set_bad_logs_aside: false,
             allow_missing_current: false,
@@ -143,8 +147,12 @@ pub struct Report {
     pub end: LogPosition,
     /// The generations replayed.
     pub generations: Vec<Generation>,
-    /// Log files set aside because they do not continue the stream.
+    /// Log files that are no part of the result: they do not continue the stream, or lie behind the stop. A made run removes them from
+    /// its folder.
     pub set_aside: Vec<PathBuf>,
+    /// Where a stop was refused because a database is newer: before this position none is possible. With a database that the log
+    /// attaches behind the stop, a stop there may turn out to be too early still, and then says how far.
+    pub earliest_stop: Option<LogPosition>,
     /// Databases.
     pub databases: Vec<DatabaseReport>,
     /// Generations that the databases say were committed and that were given up.
@@ -195,7 +203,11 @@ pub(crate) struct Run<'a> {
     pub make: bool,
     pub naming: Naming,
     pub redo: Redo,
+    /// The stream as the ending goes on with it.
+    pub logs: Logs,
     pub slots: BTreeMap<DatabaseId, databases::Slot>,
+    /// The last generation from which a database may hold changes, as its header said when it was attached.
+    pub required: BTreeMap<DatabaseId, Generation>,
     /// Files of the attached databases, in a made run.
     pub open: BTreeMap<DatabaseId, databases::OpenFiles>,
     /// Headers of databases that were closed again in this run, or made by it.
@@ -248,6 +260,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         end: LogPosition::NONE,
         generations: Vec::new(),
         set_aside: Vec::new(),
+        earliest_stop: None,
         databases: Vec::new(),
         lost: None,
         records: BTreeMap::new(),
@@ -263,7 +276,9 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         make,
         naming: setup.naming.clone(),
         redo,
+        logs: setup.logs.clone(),
         slots: BTreeMap::new(),
+        required: BTreeMap::new(),
         open: BTreeMap::new(),
         closed: BTreeMap::new(),
         stream: Signature::NONE,
