@@ -125,5 +125,5 @@ fn show_report(planned: &Plan, report: &Report, as_json: bool, out: &mut dyn Wri
     if as_json {
         return writeln!(out, "{}", json!({ "plan": planned, "report": report }));
     }
-    write!(out, "{}", render::recover::report(report))
+    write!(out, "{}{}", render::recover::report(report), render::recover::warnings(planned))
 }

@@ -3,6 +3,7 @@
 
 use super::cut;
 use super::report::{DatabaseReport, Report, RunReport};
+use super::sources::ASIDE;
 use super::{Plan, Sources, Verdict};
 use crate::identify::Content;
 use anchorlog_database::{Database, check};
@@ -316,7 +317,7 @@ fn publish(
         Place::Out(out) => work.publish_as(out).map_err(unpublished),
         Place::InPlace(root) => {
             let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-            let aside = format!("anchorlog-originals-{time}");
+            let aside = format!("{ASIDE}{time}");
             work.publish_over(root, &changes(&entries, report), &aside).map_err(unpublished)?;
             report.set_aside = Some(root.join(aside).display().to_string());
             Ok(())

@@ -22,7 +22,7 @@ use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::{Folder, OverlayFolder};
 use serde::Serialize;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A plan. `--dry-run` shows it, and a run carries it out.
@@ -56,6 +56,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// Remarks of the run.
     pub notes: Vec<String>,
+    /// What to know before the result is put to use.
+    pub warnings: Vec<String>,
     #[serde(skip)]
     pub(super) files: StreamFiles,
     #[serde(skip)]
@@ -203,6 +205,7 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
         preconditions: Vec::new(),
         faults: faults::collect(sources, &choice, failure, report.start, wants_loss),
         notes,
+        warnings: warnings(sources),
         replays: failure.is_none() && !matches!(report.ending, Ending::NoLogs | Ending::NothingToDo),
         files,
         options: options.clone(),
@@ -561,6 +564,23 @@ fn describe(plan: &Plan, choice: &StreamChoice) -> String {
     }
 }
 
+/// A domain controller counts its changes; an older copy put back makes it count again what its partners have seen.
+fn warnings(sources: &Sources) -> Vec<String> {
+    let is_directory = |source: &super::Source| {
+        matches!(source.identified.content, Content::Database { .. } | Content::DamagedDatabase { .. })
+            && product_of(&source.identified.name()) == Some("Active Directory")
+    };
+    let found = sources.iter().filter(|source| is_directory(source)).map(|source| source.identified.path.display());
+    let warn = |path| {
+        format!(
+            "{path} is the database of a domain controller. Read the recovered copy wherever you like, but do not put it back on the \
+             domain controller: it would use update numbers again that its partners have seen already (USN rollback), and replication \
+             would fail in silence. Restore a domain controller only in the ways that Microsoft supports."
+        )
+    };
+    found.map(warn).collect()
+}
+
 fn steps(plan: &Plan) -> Vec<Step> {
     if !plan.possible {
         return Vec::new();
@@ -588,12 +608,5 @@ fn steps(plan: &Plan) -> Vec<Step> {
     }
     steps.push(step("verify every page, tree and record of the result", databases().collect(), Vec::new()));
     steps.push(step("publish the working folder under its name, whole or not at all", Vec::new(), databases().collect()));
-    if databases().any(|path| {
-        Path::new(&path).file_name().is_some_and(|name| product_of(&name.to_string_lossy()) == Some("Active Directory"))
-    }) {
-        let warning = "warning: a copy of ntds.dit that is put back on a domain controller makes it reuse update numbers (USN rollback): \
-                       read it here, and restore a domain controller only by the ways that Microsoft supports";
-        steps.push(step(warning, Vec::new(), Vec::new()));
-    }
     steps
 }

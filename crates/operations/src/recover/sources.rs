@@ -4,9 +4,13 @@ use crate::identify::{Content, Identified, identify};
 use anchorlog_format::log::names;
 use anchorlog_storage::{DiskFolder, Entry, File, Folder};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How the names of the folders begin into which originals are set aside.
+pub(super) const ASIDE: &str = "anchorlog-originals-";
 
 /// Where the files lie.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +107,8 @@ fn add_folder(files: &mut BTreeMap<PathBuf, Source>, root: &Path, place: &Path) 
     let folder = DiskFolder::read_only(root);
     for entry in folder.list()? {
         // What an earlier run left behind, and what it set aside, is no input.
-        if entry.path.iter().any(|part| part.to_string_lossy().starts_with(".anchorlog")) {
+        let is_ours = |part: &OsStr| [".anchorlog", ASIDE].iter().any(|start| part.to_string_lossy().starts_with(start));
+        if entry.path.iter().any(is_ours) {
             continue;
         }
         add(files, &folder, root, &entry.path, place.join(&entry.path))?;

@@ -7,7 +7,7 @@ use anchorlog_replay::stop::Stop;
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::{Folder, read_all};
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Where a time leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub(super) fn place_of(folder: &dyn Folder, files: &StreamFiles, time: LogTime) 
     })
 }
 
-fn marks(folder: &dyn Folder, path: &PathBuf) -> io::Result<Vec<Mark>> {
+fn marks(folder: &dyn Folder, path: &Path) -> io::Result<Vec<Mark>> {
     let bytes = read_all(&*folder.open(path)?, FILE_SIZE_MAX)?;
     // A log that cannot be used is refused by the plan itself.
     let Ok(log) = LogFile::open(&bytes) else { return Ok(Vec::new()) };
