@@ -1,7 +1,6 @@
 //! Carrying a plan out: copy, replay, prove, publish. The sources are never touched; a crash at any moment leaves the old state or the
 //! new one.
 
-use super::cut;
 use super::report::{DatabaseReport, Report, RunReport};
 use super::sources::ASIDE;
 use super::{Plan, Sources, Verdict};
@@ -10,10 +9,12 @@ use anchorlog_database::{Database, check};
 use anchorlog_format::database::HeaderPage;
 use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::names;
 use anchorlog_format::units::Generation;
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::run::{self, Failure, Watch};
+use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::copy::copy_file;
 use anchorlog_storage::publish::{Change, WorkFolder};
 use anchorlog_storage::space::free_bytes;
@@ -209,14 +210,7 @@ fn replay(
     let generations: u32 = plan.generations.iter().map(|range| range.last.0 - range.first.0 + 1).sum();
     go_on(progress.phase("replaying", generations as usize))?;
     let folder: Arc<dyn Folder> = Arc::new(work.folder());
-    let setup = match plan.cut {
-        Some(stop) => {
-            let cut =
-                cut::cut(&*folder, &plan.files, stop).map_err(|error| failed("the logs could not be cut at the stop", &error))?;
-            plan.setup_with(sources, folder, &cut.unwrap_or_else(|| plan.files.clone()))
-        }
-        None => plan.setup(sources, folder),
-    };
+    let setup = plan.setup(sources, folder);
     run::replay(&setup, ambient, &mut Follow { progress }).map(Some).map_err(|failure| failure_of(&failure))
 }
 
@@ -247,16 +241,32 @@ fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<
 
 /// Logs that do not continue the stream, or lie behind a stop, do not go into the result.
 fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Result<(), MakeError> {
-    if let Some(stop) = plan.options.stop.filter(|_| plan.options.without_undo) {
-        cut::drop_later(&work.folder(), &plan.files, stop).map_err(|error| failed("later logs could not be left out", &error))?;
-    }
-    for path in made.map(|report| report.set_aside.as_slice()).unwrap_or_default() {
-        match work.folder().remove(path) {
+    let folder = work.folder();
+    let behind = match plan.options.stop.filter(|_| plan.options.without_undo) {
+        Some(stop) => logs_behind(&folder, &plan.files, stop.generation()),
+        None => Vec::new(),
+    };
+    let set_aside = made.map(|report| report.set_aside.as_slice()).unwrap_or_default();
+    for path in behind.iter().chain(set_aside) {
+        match folder.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("a log could not be left out", &error)),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Logs behind a generation.
+fn logs_behind(folder: &dyn Folder, files: &StreamFiles, last: Generation) -> Vec<PathBuf> {
+    let generation_of = |path: &Path| {
+        let mut start = vec![0; LogHeader::SIZE];
+        let read = folder.open(path).and_then(|file| file.read_at(0, &mut start)).unwrap_or(0);
+        LogHeader::check(&start[..read]).ok().map(|header| header.generation)
+    };
+    let archives = files.archives.iter().filter(|(generation, _)| **generation > last).map(|(_, path)| path);
+    let current = files.current.iter().filter(|path| generation_of(path).is_none_or(|generation| generation > last));
+    // The next log in preparation may hold an old life; it is made anew when it is needed.
+    archives.chain(current).chain(&files.temporary).cloned().collect()
 }
 
 /// Proves the result: everything that verify finds in a clean database. Errors stop the publication unless damage is kept.

@@ -44,6 +44,7 @@ impl Options {
         run::Options {
             undo: !self.without_undo,
             stop: self.stop,
+            undo_at_stop: true,
             accept_loss,
             // Nothing is deleted: logs that cannot be used do not go into the result.
             set_bad_logs_aside: accept_loss,
