@@ -191,7 +191,7 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
     };
     plan.databases = databases(sources, &planned, &plan, signature);
     plan.faults.extend(plan.databases.iter().filter_map(|database| untouched(database, &plan)).collect::<Vec<_>>());
-    plan.preconditions = preconditions(&plan, &choice, failure.is_none());
+    plan.preconditions = preconditions(&plan, &choice, sources, failure.is_none());
     plan.possible = plan.preconditions.iter().all(|condition| condition.holds);
     plan.steps = steps(&plan);
     Ok(plan)
@@ -397,10 +397,14 @@ fn untouched(database: &DatabasePlan, plan: &Plan) -> Option<Fault> {
     Some(Fault { finding: finding.with_hint(hint), engine: false })
 }
 
-fn preconditions(plan: &Plan, choice: &StreamChoice, runs: bool) -> Vec<Precondition> {
+fn preconditions(plan: &Plan, choice: &StreamChoice, sources: &Sources, runs: bool) -> Vec<Precondition> {
     let mut conditions = Vec::new();
     let mut demand = |id, rule, holds, found: String| conditions.push(Precondition { id, rule, holds, found });
     let refused: Vec<&str> = refused(plan).collect();
+    if sources.cut_off {
+        let found = "one was: `recover --in-place` of this folder completes it";
+        demand("settled", "no recovery in place was cut off while it was published", false, found.into());
+    }
     demand(
         "chain",
         "the logs continue one another without a gap, from where replay begins to their end",

@@ -196,8 +196,7 @@ fn sound(crash: &Crash, out: &Path) -> Vec<String> {
         }
         let layers = [crash.after.as_ref(), Some(&crash.before)];
         let theirs = layers.into_iter().flatten().find_map(|layer| databases(layer).remove(&name));
-        let expected: Vec<String> =
-            theirs.iter().flat_map(|path| findings_of(path)).map(|finding| finding.to_string()).collect();
+        let expected: Vec<String> = theirs.iter().flat_map(|path| findings_of(path)).map(|finding| finding.to_string()).collect();
         if crash.after.is_none() || ours != expected {
             problems.push(format!("{name}: {ours:?}, the engine's own: {expected:?}"));
         }
@@ -254,7 +253,8 @@ fn can_be_started(recovery: &Recovery, report: &Report, out: &Path) -> Vec<Strin
             }
         }
         (checkpoint, last) => {
-            problems.push(format!("the checkpoint is at {:?}, the log ends with {last:?}", checkpoint.map(|found| found.position)));
+            problems
+                .push(format!("the checkpoint is at {:?}, the log ends with {last:?}", checkpoint.map(|found| found.position)));
         }
     }
     problems
@@ -307,7 +307,8 @@ fn nothing_is_left_to_do(out: &Path, again: &Path) -> Vec<String> {
 #[test]
 fn the_same_input_clock_and_seed_give_the_same_bytes_of_the_whole_folder() {
     // One set of each kind is enough: what a run could take from its surroundings lies in few places.
-    let kinds = ["micro-insert", "micro-tx-uncommitted-big", "micro-multi-db", "micro-createdb", "mixed-4k-1db", "rollforward-clean"];
+    let kinds =
+        ["micro-insert", "micro-tx-uncommitted-big", "micro-multi-db", "micro-createdb", "mixed-4k-1db", "rollforward-clean"];
     let crashes: Vec<Crash> = crashes().into_iter().filter(|crash| kinds.contains(&crash.name.as_str())).collect();
     let wrong = for_each(&crashes, |crash| {
         let made = |_: usize| {
