@@ -15,7 +15,7 @@ use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::{Candidate, Naming};
 use anchorlog_replay::run::{self, DatabaseReport, Ending, Failure, Report, Setup};
-use anchorlog_replay::stop::position_at_time;
+use anchorlog_replay::stop::{Reached, Stop, position_at_time};
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::Folder;
 use serde::Serialize;
@@ -181,8 +181,15 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
     let engine_code = engine_code(&engine, options);
     let planned =
         if ends_at_stop && engine.is_ok() { walk(sources, &files, options, options.of_run(wants_loss)) } else { engine };
+    if let Some(stop) = options.stop.filter(|_| ends_at_stop) {
+        note_on_stop(sources, &signature, stop.generation(), &mut notes);
+    }
     let newer = planned.as_ref().err().filter(|failure| failure.report.earliest_stop.is_some());
     stop_conditions.extend(newer.map(stop_condition));
+    // The engine has nothing to do behind a clean end, wherever it was told to stop; who asked for an older state must not get this one.
+    if let (Ok(Ending::NothingToDo), Some(stop)) = (planned.as_ref().map(|report| &report.ending), options.stop) {
+        stop_conditions.extend(closed_behind(sources, &signature, stop));
+    }
     let loss = if ends_at_stop { None } else { loss_of(&planned, sources, &files, options) };
     let (report, failure) = match &planned {
         Ok(report) => (report, None),
@@ -213,7 +220,7 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
     }
     plan.databases = databases(sources, &planned, &plan, signature);
     plan.faults.extend(plan.databases.iter().filter_map(|database| untouched(database, &plan)).collect::<Vec<_>>());
-    plan.preconditions = preconditions(&plan, &choice, failure.is_none() || newer.is_some());
+    plan.preconditions = preconditions(&plan, &choice, sources, failure.is_none() || newer.is_some());
     plan.preconditions.append(&mut stop_conditions);
     plan.possible = plan.preconditions.iter().all(|condition| condition.holds);
     plan.steps = steps(&plan);
@@ -293,9 +300,46 @@ fn with_stop(
     options
 }
 
+/// What a plan cannot tell of a stop: it reads no pages.
+fn note_on_stop(sources: &Sources, signature: &Signature, stop: Generation, notes: &mut Vec<String>) {
+    let may_be_newer = sources.iter().filter(|source| match &source.identified.content {
+        Content::Database { page, .. } => {
+            page.header.log_signature == *signature
+                && page.header.state != DatabaseState::CleanShutdown
+                && page.header.max_required >= stop
+        }
+        _ => false,
+    });
+    notes.extend(may_be_newer.map(|source| {
+        format!(
+            "{} may hold changes from behind the stop: its pages tell when they are read, and the run refuses then and names the \
+             earliest position to which it can be brought",
+            source.identified.path.display()
+        )
+    }));
+}
+
+const STOP_RULE: &str = "no database holds changes from behind the stop";
+
 fn stop_condition(failure: &Failure) -> Precondition {
-    let rule = "no database holds changes from behind the stop";
-    Precondition { id: "stop", rule, holds: false, found: failure.error.reason.clone() }
+    Precondition { id: "stop", rule: STOP_RULE, holds: false, found: failure.error.reason.clone() }
+}
+
+/// Of the databases that were closed behind the stop the one that was closed last.
+fn closed_behind(sources: &Sources, signature: &Signature, stop: Stop) -> Option<Precondition> {
+    let closed = sources.iter().filter_map(|source| match &source.identified.content {
+        Content::Database { page, .. } if page.header.log_signature == *signature => {
+            Some((page.header.consistent_position, &source.identified.path))
+        }
+        _ => None,
+    });
+    let (earliest, path) = closed.filter(|(position, _)| stop.reached(*position) == Reached::Behind).max()?;
+    let found = format!(
+        "{} was closed behind the stop: the earliest position to which it can be brought is {earliest}; for an earlier one an older \
+         copy is needed",
+        path.display()
+    );
+    Some(Precondition { id: "stop", rule: STOP_RULE, holds: false, found })
 }
 
 fn engine_code(planned: &Result<Report, Failure>, options: &Options) -> JetCode {
@@ -461,10 +505,14 @@ fn untouched(database: &DatabasePlan, plan: &Plan) -> Option<Fault> {
     Some(Fault { finding: finding.with_hint(hint), engine: false })
 }
 
-fn preconditions(plan: &Plan, choice: &StreamChoice, runs: bool) -> Vec<Precondition> {
+fn preconditions(plan: &Plan, choice: &StreamChoice, sources: &Sources, runs: bool) -> Vec<Precondition> {
     let mut conditions = Vec::new();
     let mut demand = |id, rule, holds, found: String| conditions.push(Precondition { id, rule, holds, found });
     let refused: Vec<&str> = refused(plan).collect();
+    if sources.cut_off {
+        let found = "one was: `recover --in-place` of this folder completes it";
+        demand("settled", "no recovery in place was cut off while it was published", false, found.into());
+    }
     demand(
         "chain",
         "the logs continue one another without a gap, from where replay begins to their end",

@@ -2,15 +2,15 @@
 
 use crate::identify::{Content, Identified, identify};
 use anchorlog_format::log::names;
+use anchorlog_storage::publish::is_cut_off;
 use anchorlog_storage::{DiskFolder, Entry, File, Folder};
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How the names of the folders begin into which originals are set aside.
-pub(super) const ASIDE: &str = "anchorlog-originals-";
+/// How the folders begin that hold the originals of a recovery in place.
+pub(super) const ASIDE_PREFIX: &str = "anchorlog-originals-";
 
 /// Where the files lie.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,8 @@ pub struct Sources {
     files: Arc<BTreeMap<PathBuf, Source>>,
     /// The place of the logs in the result, where the user named it.
     pub log_place: Option<PathBuf>,
+    /// Whether a recovery in place was cut off here while it was published: old and new files lie side by side.
+    pub cut_off: bool,
 }
 
 impl Sources {
@@ -67,7 +69,8 @@ impl Sources {
         for database in &inputs.databases {
             add_database(&mut files, &inputs.folder, database)?;
         }
-        Ok(Self { files: Arc::new(files), log_place })
+        let cut_off = is_cut_off(&inputs.folder);
+        Ok(Self { files: Arc::new(files), log_place, cut_off })
     }
 
     /// The files, by their place in the result.
@@ -107,7 +110,10 @@ fn add_folder(files: &mut BTreeMap<PathBuf, Source>, root: &Path, place: &Path) 
     let folder = DiskFolder::read_only(root);
     for entry in folder.list()? {
         // What an earlier run left behind, and what it set aside, is no input.
-        let is_ours = |part: &OsStr| [".anchorlog", ASIDE].iter().any(|start| part.to_string_lossy().starts_with(start));
+        let is_ours = |part: &std::ffi::OsStr| {
+            let part = part.to_string_lossy();
+            part.starts_with(".anchorlog") || part.starts_with(ASIDE_PREFIX)
+        };
         if entry.path.iter().any(is_ours) {
             continue;
         }
