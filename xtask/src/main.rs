@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod demo;
+mod diff;
 mod docs;
 mod fuzz;
 mod records;
@@ -11,6 +12,7 @@ mod testdata;
 const HELP: &str = "\
 cargo xtask CHORE
 
+  diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
   docs       write docs/format from the declared structures
   fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
              fuzz every target, or those named; --driver: not by libFuzzer even where cargo-fuzz is
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
             records::print();
             Ok(())
         }
+        ["diff", set] => diff::run(set),
         ["demo"] => demo::pack(),
         ["testdata"] => testdata::choose(),
         _ => Err(format!("unknown: {}\n\n{HELP}", arguments.join(" "))),

@@ -1,5 +1,6 @@
 //! The command line.
 
+use anchorlog_format::units::{LogPosition, LogTime};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -120,9 +121,9 @@ pub struct Recover {
     /// Give up at most so many generations
     #[arg(long, value_name = "N", requires = "accept_loss")]
     pub max_lost_logs: Option<u32>,
-    /// Stop behind a generation (0x1F), or behind the record at a position (0x1F,0x2,0x9A)
-    #[arg(long, value_name = "POSITION", value_parser = position)]
-    pub to: Option<anchorlog_format::units::LogPosition>,
+    /// Stop behind a generation (0x1F), behind the record at a position (0x1F,2,9A), or at a time (2024-05-01T12:00:00Z)
+    #[arg(long, value_name = "POSITION|TIME", value_parser = target)]
+    pub to: Option<Target>,
     /// Go on although a database that the logs name is missing
     #[arg(long)]
     pub ignore_missing_database: bool,
@@ -162,7 +163,26 @@ fn number(text: &str) -> Result<u32, String> {
     parsed.ok().filter(|number| *number > 0).ok_or_else(|| format!("{text} is no number above 0: 0x1F, or 31"))
 }
 
-fn position(text: &str) -> Result<anchorlog_format::units::LogPosition, String> {
+/// Where a recovery is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Behind all of a generation, or behind the record at a position.
+    Position(LogPosition),
+    /// At a time.
+    Time(LogTime),
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Ok(Target::Time(crate::now::log_time(time)));
+    }
+    if text.contains('-') {
+        return Err(format!("{text} is no time with a zone: 2024-05-01T12:00:00Z, or 2024-05-01T14:00:00+02:00"));
+    }
+    position(text).map(Target::Position)
+}
+
+fn position(text: &str) -> Result<LogPosition, String> {
     let mut parts = text.split([',', ':']);
     let first = number(parts.next().unwrap_or_default())?;
     let mut part = || {
@@ -172,13 +192,12 @@ fn position(text: &str) -> Result<anchorlog_format::units::LogPosition, String> 
             .map_err(|_| format!("{text} is no part of a position: GENERATION,SEGMENT,BYTE in hexadecimal"))
     };
     let (sector, byte) = (part()?, part()?);
-    Ok(anchorlog_format::units::LogPosition::new(first, sector, byte))
+    Ok(LogPosition::new(first, sector, byte))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anchorlog_format::units::LogPosition;
     use clap::CommandFactory;
 
     #[test]
@@ -194,5 +213,8 @@ mod tests {
         assert_eq!(position("0x1F,2,9A"), Ok(LogPosition::new(31, 2, 0x9A)));
         assert_eq!(position("3:0x3f:0xfff"), Ok(LogPosition::new(3, 0x3F, 0xFFF)));
         assert!(position("3,zz").is_err());
+        assert_eq!(target("2024-05-01T14:00:00+02:00"), target("2024-05-01T12:00:00Z"));
+        assert_eq!(target("2024-05-01T12:00:00.5Z"), Ok(Target::Time(LogTime::utc(2024, 5, 1, 12, 0, 0, 500))));
+        assert!(target("2024-05-01 12:00").is_err());
     }
 }

@@ -142,6 +142,38 @@ fn recover_in_place_sets_the_originals_aside() {
 }
 
 #[test]
+fn a_second_recovery_in_place_leaves_what_was_set_aside_alone_and_has_nothing_to_do() {
+    let work = copy_of("micro-insert", "before");
+    assert_eq!(code(&anchorlog(&["recover", "work", "--in-place", "-q"], work.path())), 0);
+    let database = fs::read(work.path().join("work/db/db1.edb")).unwrap();
+    let value = json(&anchorlog(&["recover", "work", "--dry-run", "--json"], work.path()));
+    assert_eq!(value["plan"]["databases"].as_array().unwrap().len(), 1, "{value}");
+    assert_eq!(value["plan"]["databases"][0]["verdict"], "already_clean");
+    assert_eq!(fs::read(work.path().join("work/db/db1.edb")).unwrap(), database);
+}
+
+#[test]
+fn recover_stops_at_a_position_and_refuses_one_that_is_too_early() {
+    let work = copy_of("rollforward-logsonly", "before");
+    let output = anchorlog(&["recover", "work", "--out", "new", "--to", "0x3", "-q"], work.path());
+    assert_eq!(code(&output), 0, "{}{}", text(&output), errors(&output));
+    assert!(text(&output).contains("up to the stop"), "{}", text(&output));
+    let early = copy_of("lost-4k-1db", "base");
+    let output = anchorlog(&["recover", "work", "--out", "new", "--to", "0x3"], early.path());
+    assert_eq!(code(&output), 3);
+    assert!(text(&output).contains("the earliest possible stop is all of generation 0xb"), "{}", text(&output));
+}
+
+#[test]
+fn a_directory_is_never_recovered_without_the_warning_of_a_rollback() {
+    let work = copy_of("micro-insert", "before");
+    fs::rename(work.path().join("work/db/db1.edb"), work.path().join("work/db/ntds.dit")).unwrap();
+    let output = anchorlog(&["recover", "work", "--out", "new", "-q"], work.path());
+    assert_eq!(code(&output), 0, "{}{}", text(&output), errors(&output));
+    assert!(text(&output).contains("USN rollback"), "{}", text(&output));
+}
+
+#[test]
 fn a_refusal_names_what_is_missing_in_text_and_json_and_publishes_nothing() {
     let work = copy_of("lost-4k-1db", "base");
     fs::remove_file(work.path().join("work/log/edb00006.log")).unwrap();

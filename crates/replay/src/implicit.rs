@@ -4,7 +4,7 @@
 //! times. What is here is the image for pages of 8 KiB, proved by a real stream: every record that follows finds the page time that it
 //! names. For other page sizes no real file shows where the catalog's pages divide.
 
-use crate::apply::{self, ApplyError, PageSet, node};
+use crate::apply::{self, ApplyError, PageImages, PageSet, node};
 use anchorlog_format::data::catalog::columns;
 use anchorlog_format::data::column::ColumnType;
 use anchorlog_format::key::{KeyBuilder, SegmentRule};
@@ -102,7 +102,7 @@ struct Row {
 ///
 /// # Errors
 /// None that these constants can cause.
-pub fn pages(size: PageSize) -> Result<Vec<(PageNumber, Box<[u8]>)>, ApplyError> {
+pub fn pages(size: PageSize) -> Result<PageImages, ApplyError> {
     let mut set = PageSet::default();
     for tree in &TREES {
         make(tree, size, &mut set)?;

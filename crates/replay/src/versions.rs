@@ -270,6 +270,30 @@ fn insert_in_order(ids: &mut Vec<VersionId>, id: VersionId) {
     ids.insert(at, id);
 }
 
+/// A change of an open transaction whose before image is not known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deferred {
+    /// Level of its transaction.
+    pub level: u8,
+    /// Database.
+    pub database: DatabaseId,
+    /// Page.
+    pub page: PageNumber,
+    /// The record.
+    pub position: LogPosition,
+}
+
+impl Session {
+    /// A nested transaction committed: what it deferred belongs to the level above.
+    pub fn lower_deferred(&mut self, level: u8) {
+        self.deferred.values_mut().filter(|deferred| deferred.level >= level).for_each(|deferred| deferred.level = level - 1);
+    }
+    /// A level was rolled back, change by change; what is left of it was never logged.
+    pub fn drop_deferred(&mut self, level: u8) {
+        self.deferred.retain(|_, deferred| deferred.level < level);
+    }
+}
+
 /// One session of the engine run that wrote the log (`PIB`).
 #[derive(Clone, Debug, Default)]
 pub struct Session {
@@ -281,6 +305,8 @@ pub struct Session {
     pub began: LogPosition,
     /// Whether a Begin from level 0 was seen: nothing of the session counts before (trap V5).
     pub after_first_begin: bool,
+    /// Replaces and deletes whose pages were newer already: their before images are still to come (`log-4 §7.4`).
+    pub deferred: BTreeMap<VersionId, Deferred>,
     /// A CommitContext record that asks to be seen before a commit which then never came.
     pub commit_context: Option<Vec<u8>>,
 }

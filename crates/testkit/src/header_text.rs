@@ -176,7 +176,7 @@ pub fn lines_of_the_header(text: &HeaderText) -> Vec<String> {
         in_trailer |= line.starts_with("Patch Current Full Backup");
         let remark = ["DATABASE HEADER", "Checksum Information", "Engine ul", "WARNING", "Initiating", "Operation", "Integrity"];
         if !in_trailer && !remark.iter().any(|start| line.starts_with(start)) {
-            lines.push(line.split("  (Matches").next().unwrap().to_owned());
+            lines.push(line.split("  (Matches").next().unwrap_or_default().to_owned());
         }
     }
     lines

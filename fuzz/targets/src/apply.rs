@@ -23,11 +23,12 @@ pub fn run(input: &[u8]) {
             pages.add(PageNumber(number), page);
         }
     }
+    let kinds: Vec<_> = operations.iter().map(|operation| operation.record_type().name()).collect();
     if apply(&operations, case.size, &mut pages).is_ok() && were_sound {
         for (number, page) in pages.into_pages() {
             let page_now = Page::new(&page).expect("apply does not change the length");
             let fault = broken(page_now);
-            assert!(fault.is_none(), "page {number} was sound before it was changed: {fault:?}");
+            assert!(fault.is_none(), "page {number} was sound before {kinds:?}: {fault:?}");
         }
     }
 }

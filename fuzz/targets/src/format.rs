@@ -178,6 +178,8 @@ pub fn page_edit(input: &[u8]) {
 /// business of who asks for the edit; a replay that is told nonsense is found out when its result is verified.
 pub(crate) fn broken(page: Page<'_>) -> Option<Fault> {
     let contents = [
+        // What is reserved for rollback is told by split and merge records.
+        Fault::CbUncommittedFreeTooLarge,
         Fault::LinesOutOfOrder,
         Fault::TagZeroLengthKey,
         Fault::TagCbDataZero,

@@ -103,7 +103,8 @@ fn operation(bytes: &[u8]) {
     }
     // What was decoded is encoded, and decodes to the same; bytes without meaning may differ.
     if let Ok(written) = operation.encode() {
-        assert!(Operation::decode(&written) == Ok(operation), "what is written is not what is read");
+        let kind = operation.record_type().name();
+        assert!(Operation::decode(&written) == Ok(operation), "a record ({kind}) is not read as it is written");
     }
 }
 

@@ -2,10 +2,9 @@
 
 use crate::Outcome;
 use crate::args::Demo;
-use crate::commands::recover::ambient;
 use crate::exit::{Exit, Trouble};
 use crate::progress::Shown;
-use crate::render;
+use crate::{now, render};
 use anchorlog_format::finding::{Finding, Place as At};
 use anchorlog_format::jet::JetCode;
 use anchorlog_operations::dump::{Tables, dump};
@@ -56,7 +55,7 @@ pub fn run(arguments: &Demo, as_json: bool) -> Outcome {
     say(&render::recover::plan(&planned))?;
 
     say("== 4. The recovery: anchorlog recover crashed --out recovered\n")?;
-    let report = make(&planned, &sources, &Place::Out(recovered.clone()), &ambient(), &mut Shown::Quiet)
+    let report = make(&planned, &sources, &Place::Out(recovered.clone()), &now::ambient(), &mut Shown::Quiet)
         .map_err(|error| failed(&error.to_string()))?;
     say(&render::recover::report(&report))?;
 

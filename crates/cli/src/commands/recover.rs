@@ -1,21 +1,18 @@
 //! `anchorlog recover DIR --out DIR2`
 
 use crate::Outcome;
-use crate::args::Recover;
+use crate::args::{Recover, Target};
 use crate::exit::{Exit, Trouble};
 use crate::progress::Shown;
-use crate::{interrupt, render};
+use crate::{interrupt, now, render};
 use anchorlog_format::finding::{Finding, Place as At};
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::units::{Generation, LogTime};
+use anchorlog_format::units::Generation;
 use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, PlanError, Report, Sources, make, plan};
-use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::stop::Stop;
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
     let (folder, logs) = match (&arguments.folder, &arguments.logs) {
@@ -42,7 +39,7 @@ pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
         None => Place::InPlace(folder),
     };
     interrupt::careful();
-    let report = make(&planned, &sources, &place, &ambient(), &mut Shown::new(as_json, quiet)).map_err(trouble)?;
+    let report = make(&planned, &sources, &place, &now::ambient(), &mut Shown::new(as_json, quiet)).map_err(trouble)?;
     show_report(&planned, &report, as_json, &mut out)?;
     Ok(if report.used_consent() { Exit::Findings } else { Exit::Done })
 }
@@ -52,7 +49,14 @@ fn options(arguments: &Recover) -> Options {
         without_undo: arguments.without_undo,
         accept_loss: arguments.accept_loss.map(Generation),
         max_lost_logs: arguments.max_lost_logs,
-        stop: arguments.to.map(Stop::from_position),
+        stop: match arguments.to {
+            Some(Target::Position(position)) => Some(Stop::from_position(position)),
+            _ => None,
+        },
+        stop_time: match arguments.to {
+            Some(Target::Time(time)) => Some(time),
+            _ => None,
+        },
         map: arguments.map.clone(),
         ignore_missing_database: arguments.ignore_missing_database,
         no_create: arguments.no_create,
@@ -117,38 +121,5 @@ fn show_report(planned: &Plan, report: &Report, as_json: bool, out: &mut dyn Wri
     if as_json {
         return writeln!(out, "{}", json!({ "plan": planned, "report": report }));
     }
-    write!(out, "{}", render::recover::report(report))
-}
-
-/// Times and random numbers of this machine.
-pub fn ambient() -> Ambient {
-    let now = || {
-        let time = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-        let part = |value: i8| u8::try_from(value).unwrap_or(0);
-        LogTime::utc(
-            u16::try_from(time.year()).unwrap_or(0),
-            part(time.month()),
-            part(time.day()),
-            part(time.hour()),
-            part(time.minute()),
-            part(time.second()),
-            u16::try_from(time.millisecond()).unwrap_or(0),
-        )
-    };
-    let state = AtomicU32::new(seed());
-    let random = move || {
-        // Weyl sequence through a mixing function: numbers that differ are all that signatures ask for.
-        let mut mixed = state.fetch_add(0x9E37_79B9, Ordering::Relaxed);
-        mixed = (mixed ^ mixed >> 16).wrapping_mul(0x85EB_CA6B);
-        mixed = (mixed ^ mixed >> 13).wrapping_mul(0xC2B2_AE35);
-        mixed ^ mixed >> 16
-    };
-    Ambient { clock: Arc::new(now), random: Arc::new(random) }
-}
-
-fn seed() -> u32 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    // The standard library keys its hashers from the system's random source.
-    let hash = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(1)
+    write!(out, "{}{}", render::recover::report(report), render::recover::warnings(planned))
 }

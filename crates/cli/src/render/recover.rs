@@ -52,7 +52,13 @@ pub fn plan(plan: &Plan) -> String {
     for note in &plan.notes {
         text.push_str(&format!("note: {note}\n"));
     }
+    text.push_str(&warnings(plan));
     text
+}
+
+/// What to know before the result is put to use.
+pub fn warnings(plan: &Plan) -> String {
+    plan.warnings.iter().map(|warning| format!("\nWARNING: {warning}\n")).collect()
 }
 
 /// What a recovery did.

@@ -2,17 +2,19 @@
 //! new one.
 
 use super::report::{DatabaseReport, Report, RunReport};
-use super::sources::ASIDE_PREFIX;
+use super::sources::ASIDE;
 use super::{Plan, Sources, Verdict};
 use crate::identify::Content;
 use anchorlog_database::{Database, check};
 use anchorlog_format::database::HeaderPage;
 use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::names;
 use anchorlog_format::units::Generation;
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::run::{self, BadPage, Failure, Watch};
+use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::copy::copy_file;
 use anchorlog_storage::publish::{Change, WorkFolder, finish_interrupted, is_cut_off, remove_leftovers};
 use anchorlog_storage::space::free_bytes;
@@ -115,7 +117,10 @@ pub fn make(
         outputs: BTreeMap::new(),
         set_aside: None,
     };
-    leave_out(made.as_ref(), &work)?;
+    let left_out = leave_out(plan, made.as_ref(), &work)?;
+    if let Some(run) = &mut report.run {
+        run.left_out = left_out;
+    }
     prove(&work, &mut report, progress)?;
     judge_damage(plan, &mut report)?;
     publish(place, work, &mut report, ambient, progress)?;
@@ -325,15 +330,35 @@ fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<
     plan.databases.iter().map(whole).collect()
 }
 
-/// Logs that do not continue the stream, or lie behind a stop, do not go into the result.
-fn leave_out(made: Option<&run::Report>, work: &WorkFolder) -> Result<(), MakeError> {
-    for path in made.map(|report| report.set_aside.as_slice()).unwrap_or_default() {
-        match work.folder().remove(path) {
+/// Logs that do not continue the stream, or lie behind a stop, do not go into the result. Returns which.
+fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Result<Vec<String>, MakeError> {
+    let folder = work.folder();
+    let behind = match plan.options.stop.filter(|_| plan.options.without_undo) {
+        Some(stop) => logs_behind(&folder, &plan.files, stop.generation()),
+        None => Vec::new(),
+    };
+    let set_aside = made.map(|report| report.set_aside.as_slice()).unwrap_or_default();
+    let left: BTreeSet<&PathBuf> = behind.iter().chain(set_aside).collect();
+    for path in &left {
+        match folder.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("a log could not be left out", &error)),
             _ => {}
         }
     }
-    Ok(())
+    Ok(left.into_iter().map(|path| path.display().to_string()).collect())
+}
+
+/// Logs behind a generation.
+fn logs_behind(folder: &dyn Folder, files: &StreamFiles, last: Generation) -> Vec<PathBuf> {
+    let generation_of = |path: &Path| {
+        let mut start = vec![0; LogHeader::SIZE];
+        let read = folder.open(path).and_then(|file| file.read_at(0, &mut start)).unwrap_or(0);
+        LogHeader::check(&start[..read]).ok().map(|header| header.generation)
+    };
+    let archives = files.archives.iter().filter(|(generation, _)| **generation > last).map(|(_, path)| path);
+    let current = files.current.iter().filter(|path| generation_of(path).is_none_or(|generation| generation > last));
+    // The next log in preparation may hold an old life; it is made anew when it is needed.
+    archives.chain(current).chain(&files.temporary).cloned().collect()
 }
 
 /// Proves the result: everything that verify finds. Of a database that stays dirty, what redo to come cannot mend.
@@ -411,7 +436,7 @@ fn publish(
                 return Ok(());
             }
             let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-            let aside = format!("{ASIDE_PREFIX}{time}");
+            let aside = format!("{ASIDE}{time}");
             work.publish_over(root, &changes, &aside).map_err(|error| match unpublished(error) {
                 MakeError::Failed { reason, jet } if is_cut_off(root) => MakeError::CutOff { reason, jet },
                 other => other,

@@ -1,6 +1,6 @@
 //! What a user may ask of a recovery, and the engine's parameters behind it.
 
-use anchorlog_format::units::{Generation, PageSize};
+use anchorlog_format::units::{Generation, LogTime, PageSize};
 use anchorlog_replay::run;
 use anchorlog_replay::stop::Stop;
 use std::path::PathBuf;
@@ -14,8 +14,10 @@ pub struct Options {
     pub accept_loss: Option<Generation>,
     /// Give up at most so many generations.
     pub max_lost_logs: Option<u32>,
-    /// Stop there.
+    /// Stop there. Unless `without_undo`, the result is clean: what had not committed by then is taken back.
     pub stop: Option<Stop>,
+    /// Stop at this time, as exactly as the logs tell times.
+    pub stop_time: Option<LogTime>,
     /// Which file a logged name means: logged path or its end, file below the folder (`JET_RSTMAP`).
     pub map: Vec<(String, PathBuf)>,
     /// Databases that are not mapped take no part (the engine without `JET_bitReplayMissingMapEntryDB`).
@@ -42,6 +44,7 @@ impl Options {
         run::Options {
             undo: !self.without_undo,
             stop: self.stop,
+            undo_at_stop: true,
             accept_loss,
             // Nothing is deleted: logs that cannot be used do not go into the result.
             set_bad_logs_aside: accept_loss,

@@ -15,11 +15,12 @@ use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::{Candidate, Naming};
 use anchorlog_replay::run::{self, DatabaseReport, Ending, Failure, Report, Setup};
+use anchorlog_replay::stop::position_at_time;
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::Folder;
 use serde::Serialize;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A plan. `--dry-run` shows it, and a run carries it out.
@@ -53,12 +54,17 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// Remarks of the run.
     pub notes: Vec<String>,
+    /// What to know before the result is put to use.
+    pub warnings: Vec<String>,
     #[serde(skip)]
     pub(super) files: StreamFiles,
     #[serde(skip)]
     pub(super) options: Options,
     #[serde(skip)]
     pub(super) replays: bool,
+    /// Whether the databases are brought to a stop inside the logs and closed clean there.
+    #[serde(skip)]
+    pub(super) ends_at_stop: bool,
 }
 
 /// The log stream of a plan.
@@ -166,15 +172,26 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
         StreamChoice::Several(names) => return Err(PlanError::SeveralStreams(names.clone())),
     };
     let wants_loss = options.accept_loss.is_some();
-    let planned = walk(sources, &files, options, wants_loss);
-    let loss = loss_of(&planned, sources, &files, options);
+    let mut stop_conditions = Vec::new();
+    let mut notes = Vec::new();
+    let options = &with_stop(sources, &files, options, &mut stop_conditions, &mut notes);
+    let ends_at_stop = options.stop.is_some() && !options.without_undo;
+    // With a stop the engine ends dirty; what it says is told, and what becomes of the databases is for the walk that undoes there.
+    let engine = walk(sources, &files, options, run::Options { undo_at_stop: false, ..options.of_run(wants_loss) });
+    let engine_code = engine_code(&engine, options);
+    let planned =
+        if ends_at_stop && engine.is_ok() { walk(sources, &files, options, options.of_run(wants_loss)) } else { engine };
+    let newer = planned.as_ref().err().filter(|failure| failure.report.earliest_stop.is_some());
+    stop_conditions.extend(newer.map(stop_condition));
+    let loss = if ends_at_stop { None } else { loss_of(&planned, sources, &files, options) };
     let (report, failure) = match &planned {
         Ok(report) => (report, None),
         Err(failure) => (&*failure.report, Some(&failure.error)),
     };
+    notes.extend(report.notes.iter().cloned());
     let mut plan = Plan {
         possible: false,
-        engine: engine_code(&planned, options),
+        engine: engine_code,
         stream: (!matches!(choice, StreamChoice::None)).then(|| stream_plan(&files, signature)),
         start: (!report.start.is_none()).then_some(report.start),
         end: (!report.end.is_none()).then_some(report.end),
@@ -184,14 +201,20 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
         steps: Vec::new(),
         preconditions: Vec::new(),
         faults: faults::collect(sources, &choice, failure, report.start, wants_loss),
-        notes: report.notes.clone(),
+        notes,
+        warnings: warnings(sources),
         replays: failure.is_none() && !matches!(report.ending, Ending::NoLogs | Ending::NothingToDo),
         files,
         options: options.clone(),
+        ends_at_stop,
     };
+    if plan.engine == JetCode::RECOVERED_WITHOUT_UNDO && ends_at_stop {
+        plan.faults.iter_mut().for_each(|fault| fault.engine = false);
+    }
     plan.databases = databases(sources, &planned, &plan, signature);
     plan.faults.extend(plan.databases.iter().filter_map(|database| untouched(database, &plan)).collect::<Vec<_>>());
-    plan.preconditions = preconditions(&plan, &choice, sources, failure.is_none());
+    plan.preconditions = preconditions(&plan, &choice, sources, failure.is_none() || newer.is_some());
+    plan.preconditions.append(&mut stop_conditions);
     plan.possible = plan.preconditions.iter().all(|condition| condition.holds);
     plan.steps = steps(&plan);
     Ok(plan)
@@ -201,7 +224,7 @@ impl Plan {
     /// The setup of the run in `folder`, which holds the files in the layout of the result.
     #[must_use]
     pub fn setup(&self, sources: &Sources, folder: Arc<dyn Folder>) -> Setup {
-        setup(sources, folder, &self.files, &self.options, self.options.accept_loss.is_some())
+        setup(sources, folder, &self.files, &self.options, self.options.of_run(self.options.accept_loss.is_some()))
     }
     /// Whether logs are applied to any database.
     #[must_use]
@@ -215,7 +238,7 @@ impl Plan {
     }
 }
 
-fn setup(sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles, options: &Options, accept_loss: bool) -> Setup {
+fn setup(sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles, options: &Options, of_run: run::Options) -> Setup {
     let candidates = sources.database_candidates().map(|source| Candidate {
         path: source.identified.path.clone(),
         signature: match &source.identified.content {
@@ -227,14 +250,52 @@ fn setup(sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles, option
         logs: Logs { folder: folder.clone(), files: files.clone() },
         folder,
         naming: Naming { candidates: candidates.collect(), map: options.map.clone() },
-        options: options.of_run(accept_loss),
+        options: of_run,
     }
 }
 
-fn walk(sources: &Sources, files: &StreamFiles, options: &Options, accept_loss: bool) -> Result<Report, Failure> {
+fn walk(sources: &Sources, files: &StreamFiles, options: &Options, of_run: run::Options) -> Result<Report, Failure> {
     // A planned run stamps nothing that is kept.
     let ambient = Ambient::repeatable(LogTime::utc(2000, 1, 1, 0, 0, 0, 0), 1);
-    run::plan(&setup(sources, sources.folder(), files, options, accept_loss), &ambient, &mut ())
+    run::plan(&setup(sources, sources.folder(), files, options, of_run), &ambient, &mut ())
+}
+
+/// A time becomes a position.
+fn with_stop(
+    sources: &Sources,
+    files: &StreamFiles,
+    options: &Options,
+    conditions: &mut Vec<Precondition>,
+    notes: &mut Vec<String>,
+) -> Options {
+    let mut options = options.clone();
+    let Some(time) = options.stop_time.take() else { return options };
+    match position_at_time(&Logs { folder: sources.folder(), files: files.clone() }, time) {
+        Ok(moment) => match moment.next {
+            // What was begun before the time and ended after it is not certain.
+            Some(next) => {
+                options.stop = Some(moment.stop);
+                let written = moment.written;
+                notes.push(format!(
+                    "{time} lies between {written} and {next} of the logs: replay stops at the earlier of the two"
+                ));
+            }
+            None => notes.push(format!(
+                "the logs end before {time} (the last time in them is {}): all of them are replayed",
+                moment.written
+            )),
+        },
+        Err(error) => {
+            let rule = "the logs reach back to the time of the stop";
+            conditions.push(Precondition { id: "time", rule, holds: false, found: error.reason });
+        }
+    }
+    options
+}
+
+fn stop_condition(failure: &Failure) -> Precondition {
+    let rule = "no database holds changes from behind the stop";
+    Precondition { id: "stop", rule, holds: false, found: failure.error.reason.clone() }
 }
 
 fn engine_code(planned: &Result<Report, Failure>, options: &Options) -> JetCode {
@@ -257,7 +318,7 @@ fn loss_of(planned: &Result<Report, Failure>, sources: &Sources, files: &StreamF
         Err(_) if accepted => return None,
         Err(failure) if options.stop.is_some() || !is_loss(failure.error.jet) => return None,
         Err(_) => {
-            other = walk(sources, files, options, true).ok()?;
+            other = walk(sources, files, options, options.of_run(true)).ok()?;
             &other
         }
     };
@@ -378,6 +439,9 @@ fn judge(known: Known, report: Option<&DatabaseReport>, planned: &Result<Report,
             let lost = format!("{made}, and what committed from generation {} on is given up", loss.first);
             (Verdict::LossAccepted, lost)
         }
+        (Ending::Recovered, _) if plan.ends_at_stop => {
+            (Verdict::Recovered, format!("{made} up to the stop, and what had not committed by then is taken back"))
+        }
         (Ending::Recovered, _) => (Verdict::Recovered, format!("{made}, and what had not committed is taken back")),
         (Ending::WithoutUndo | Ending::Stopped, _) if !ends_clean => {
             (Verdict::StaysDirty, format!("{made}, and open transactions stay open, as asked"))
@@ -458,6 +522,23 @@ fn describe(plan: &Plan, choice: &StreamChoice) -> String {
     }
 }
 
+/// A domain controller counts its changes; an older copy put back makes it count again what its partners have seen.
+fn warnings(sources: &Sources) -> Vec<String> {
+    let is_directory = |source: &super::Source| {
+        matches!(source.identified.content, Content::Database { .. } | Content::DamagedDatabase { .. })
+            && product_of(&source.identified.name()) == Some("Active Directory")
+    };
+    let found = sources.iter().filter(|source| is_directory(source)).map(|source| source.identified.path.display());
+    let warn = |path| {
+        format!(
+            "{path} is the database of a domain controller. Read the recovered copy wherever you like, but do not put it back on the \
+             domain controller: it would use update numbers again that its partners have seen already (USN rollback), and replication \
+             would fail in silence. Restore a domain controller only in the ways that Microsoft supports."
+        )
+    };
+    found.map(warn).collect()
+}
+
 fn steps(plan: &Plan) -> Vec<Step> {
     if !plan.possible {
         return Vec::new();
@@ -476,7 +557,7 @@ fn steps(plan: &Plan) -> Vec<Step> {
         let range: Vec<String> = plan.generations.iter().map(ToString::to_string).collect();
         let action = format!("replay the logs of generation {}", range.join(", "));
         steps.push(step(&action, logs, databases().collect()));
-        if !plan.options.without_undo && plan.options.stop.is_none() {
+        if !plan.options.without_undo {
             let written: Vec<String> =
                 plan.files.current.iter().map(shown).chain(plan.files.checkpoint.iter().map(shown)).collect();
             let action = "take back what had not committed, close the databases, and log that";
@@ -485,12 +566,5 @@ fn steps(plan: &Plan) -> Vec<Step> {
     }
     steps.push(step("verify every page, tree and record of the result", databases().collect(), Vec::new()));
     steps.push(step("publish the working folder under its name, whole or not at all", Vec::new(), databases().collect()));
-    if databases().any(|path| {
-        Path::new(&path).file_name().is_some_and(|name| product_of(&name.to_string_lossy()) == Some("Active Directory"))
-    }) {
-        let warning = "warning: a copy of ntds.dit that is put back on a domain controller makes it reuse update numbers (USN rollback): \
-                       read it here, and restore a domain controller only by the ways that Microsoft supports";
-        steps.push(step(warning, Vec::new(), Vec::new()));
-    }
     steps
 }

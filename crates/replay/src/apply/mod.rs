@@ -53,6 +53,9 @@ impl ApplyError {
     }
 }
 
+/// Page images with their numbers.
+pub type PageImages = Vec<(PageNumber, Box<[u8]>)>;
+
 /// The pages that take part in one operation. A page that is not in the set is left as it is: it is newer than the operation, or
 /// noted as missing. A scratch page stands in for a newer one as a source of nodes and is thrown away (trap V11).
 #[derive(Default)]
@@ -92,7 +95,7 @@ impl PageSet {
     }
     /// The changed pages; stand-ins are dropped.
     #[must_use]
-    pub fn into_pages(self) -> Vec<(PageNumber, Box<[u8]>)> {
+    pub fn into_pages(self) -> PageImages {
         self.pages.into_iter().filter(|page| !page.scratch).map(|page| (page.number, page.image)).collect()
     }
     /// The page numbers to which the operation applies.

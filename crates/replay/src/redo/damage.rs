@@ -89,6 +89,19 @@ impl Redo {
         }
     }
 
+    /// Changes that must be taken back although neither page nor log holds what was there before: Microsoft's engine takes it for
+    /// granted that there are none (`log-4 §7.4`).
+    pub fn note_missing_before_images(&mut self) {
+        for (_, version, deferred) in self.without_before_image().collect::<Vec<_>>() {
+            let reason = format!(
+                "page {} holds a change of a transaction that must be rolled back (version {version}), and the log has no before image of it",
+                deferred.page
+            );
+            let error = ReplayError::new(JetCode::DATABASE_CORRUPTED, reason).at(deferred.position);
+            self.note_bad(deferred.database, deferred.page, &error);
+        }
+    }
+
     /// The refusal of a run that met bad pages: the code is that of the first, as with Microsoft's engine, and every page is named.
     #[must_use]
     pub fn refusal(&self) -> Option<ReplayError> {

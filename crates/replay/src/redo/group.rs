@@ -156,7 +156,10 @@ impl Redo {
     /// The before image of a replace that came with a split: known only where the page that ends up with the node is redone.
     fn note_split_replace(&mut self, leaf: &Split<'_>, head: &NodeHead, version: VersionId, pages: &PageSet) -> Result<()> {
         let holder = if leaf.operation_line < leaf.split_line { leaf.head.page } else { leaf.new_page };
-        let Some(source) = pages.source(leaf.head.page).filter(|_| pages.needs(holder)) else { return Ok(()) };
+        let Some(source) = pages.source(leaf.head.page).filter(|_| pages.needs(holder)) else {
+            self.defer(head, version);
+            return Ok(());
+        };
         let damaged = |fault: Fault| ReplayError::new(JetCode::DATABASE_CORRUPTED, fault.to_string()).page(leaf.head.page);
         let node = source.line(leaf.operation_line).map_err(damaged)?;
         let mut key = Vec::new();

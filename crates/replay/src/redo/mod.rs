@@ -1,5 +1,6 @@
 //! Redo: records in log order, through the gates, onto pages (`log-4`).
 
+pub mod ahead;
 pub mod damage;
 mod group;
 mod node;
@@ -9,14 +10,14 @@ mod tree;
 use crate::cache::{Lookup, PageCache};
 use crate::error::{ReplayError, Result};
 use crate::maps::{Entry, Reason, RedoMaps};
-use crate::versions::{Session, Versions};
+use crate::versions::{Deferred, Session, Versions};
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{Operation, PageHead, RecordType};
 use anchorlog_format::page::{Page, PageEditor, PageFlags};
 use anchorlog_format::units::{
-    DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId,
+    DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId, VersionId,
 };
 use std::collections::BTreeMap;
 
@@ -349,6 +350,13 @@ impl Redo {
     #[must_use]
     pub fn open_macros(&self) -> Vec<(SessionId, Dbtime)> {
         self.macros.keys().copied().collect()
+    }
+    /// Changes of open transactions whose before images never came: they could not be taken back.
+    pub fn without_before_image(&self) -> impl Iterator<Item = (SessionId, VersionId, Deferred)> {
+        let of = |(&id, session): (&SessionId, &Session)| {
+            session.deferred.iter().map(move |(&version, &deferred)| (id, version, deferred)).collect::<Vec<_>>()
+        };
+        self.sessions.iter().flat_map(of)
     }
     /// A new engine run begins: sessions of the one before are gone.
     pub fn forget_sessions(&mut self) {

@@ -3,7 +3,7 @@
 use super::{Gate, Redo, stamp};
 use crate::apply;
 use crate::error::{ReplayError, Result};
-use crate::versions::{Change, Version};
+use crate::versions::{Change, Deferred, Version};
 use anchorlog_format::log::record::{NodeHead, Operation, Undo, UndoInfo, VersionOperation};
 use anchorlog_format::page::PageEditor;
 use anchorlog_format::units::{PageNumber, VersionId};
@@ -50,10 +50,19 @@ impl Redo {
             Operation::FlagInsert(insert) => self.add_version(head, head.version, insert.key, insert.data, Change::Insert, None),
             Operation::FlagInsertAndReplace(insert) => {
                 self.add_version(head, head.version, insert.key, insert.data, Change::Insert, None)?;
-                if needed { self.note_from_page(head, insert.version_of_replace, true) } else { Ok(()) }
+                if needed {
+                    self.note_from_page(head, insert.version_of_replace, true)
+                } else {
+                    self.defer(head, insert.version_of_replace);
+                    Ok(())
+                }
             }
             Operation::Replace(_) | Operation::ReplaceDifference(_) if needed => self.note_from_page(head, head.version, true),
             Operation::FlagDelete(_) if needed => self.note_from_page(head, head.version, false),
+            Operation::Replace(_) | Operation::ReplaceDifference(_) | Operation::FlagDelete(_) => {
+                self.defer(head, head.version);
+                Ok(())
+            }
             Operation::Delta(delta) => {
                 let change = Change::Delta { offset: delta.offset, delta: delta.delta.into(), wide: false };
                 self.add_version(head, head.version, delta.key, delta.bookmark_data, change, None)
@@ -79,6 +88,21 @@ impl Redo {
         let change =
             if replace { Change::Replace { before: self.versions.keep(&data)?, max_size: 0 } } else { Change::FlagDelete };
         self.add_version(head, version, &key, &data, change, Some(head.page))
+    }
+
+    /// The page is newer already: the engine that wrote it logged the before image first, so it comes later in the log, unless the
+    /// transaction ends before.
+    pub(super) fn defer(&mut self, head: &NodeHead, version: VersionId) {
+        let position = self.position;
+        // Of a bad page nothing is known.
+        if self.damage.passes_over(head.database, head.page) || self.versions.find(version).is_some() {
+            return;
+        }
+        if let Some(session) = self.sessions.get_mut(&head.session).filter(|session| session.level > 0) {
+            let level = head.level.clamp(1, session.level);
+            let deferred = Deferred { level, database: head.database, page: head.page, position };
+            session.deferred.insert(version, deferred);
+        }
     }
 
     /// Adds an entry for the session of a record. In trees with unique keys the key alone is the bookmark.
@@ -116,6 +140,7 @@ impl Redo {
     pub(super) fn undo_info(&mut self, info: &UndoInfo<'_>) -> Result<()> {
         let head = info.head;
         let known = self.sessions.entry(head.session).or_default();
+        known.deferred.remove(&head.version);
         let (effective, level) = (known.after_first_begin, known.level);
         if self.database_gate(head.database, anchorlog_format::units::Dbtime(0), head.object, !effective) == Gate::Skip
             || level == 0
@@ -141,7 +166,9 @@ impl Redo {
             return Ok(());
         }
         let needed = self.needs(head.database, head.page, head.dbtime_before, head.dbtime)?;
-        let over = self.sessions.get(&head.session).is_none_or(|session| session.level == 0);
+        let session = self.sessions.entry(head.session).or_default();
+        session.deferred.remove(&head.version);
+        let over = session.level == 0;
         let version = if over { None } else { self.versions.find(head.version).copied() };
         if needed {
             match version {

@@ -55,8 +55,10 @@ impl Redo {
         while session.level > to {
             if session.level > 1 {
                 self.versions.lower(id, session.level);
+                session.lower_deferred(session.level);
             } else {
                 self.versions.drop_session(id);
+                session.deferred.clear();
             }
             session.level -= 1;
         }
@@ -70,6 +72,7 @@ impl Redo {
                 break;
             }
             self.versions.drop_level(id, session.level);
+            session.drop_deferred(session.level);
             session.level -= 1;
         }
         if session.level == 0 {

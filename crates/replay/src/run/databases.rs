@@ -10,7 +10,7 @@ use crate::maps::RedoMaps;
 use crate::redo::Database;
 use crate::space;
 use anchorlog_format::database::flush_map::{FlushMapHeader, MAP_VERSION};
-use anchorlog_format::database::header::{DirtyRange, HeaderFault, HeaderPage};
+use anchorlog_format::database::header::{DatabaseHeader, DirtyRange, HeaderFault, HeaderPage};
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::database::version::Known;
 use anchorlog_format::jet::JetCode;
@@ -188,6 +188,7 @@ impl Run<'_> {
             Source::List | Source::CreateRecord => headers::attach_before_redo(&mut page.header, &here),
         }
         let future_data = position.generation <= page.header.max_required;
+        self.required.insert(id, page.header.max_required);
         let highest_dbtime = logged.dbtime.max(page.header.dbtime);
         let highest_object = logged.object.max(ObjectId(page.header.last_object));
         let database = Database {
@@ -219,7 +220,8 @@ impl Run<'_> {
             }
             Err(_) => (FlushMap::default(), None),
         };
-        let side = if self.setup.options.undo && self.setup.options.stop.is_none() {
+        let options = &self.setup.options;
+        let side = if options.undo && (options.stop.is_none() || options.undo_at_stop) {
             None
         } else {
             let side = PathBuf::from(format!(".anchorlog-pages-{id}"));
@@ -598,6 +600,14 @@ impl Run<'_> {
     fn is_mapped(&self, logged: &str) -> bool {
         let named = crate::naming::Naming { candidates: Vec::new(), map: self.naming.map.clone() };
         named.resolve(logged, &Signature::NONE).is_some()
+    }
+
+    /// The header of a database file; `None` where it has none that can be read.
+    pub(super) fn header_of(&self, path: &Path) -> Option<DatabaseHeader> {
+        match self.read_header(path) {
+            Read::Header(page) => Some(page.header),
+            _ => None,
+        }
     }
 
     /// The header of a file, as it stands at this point of the run.

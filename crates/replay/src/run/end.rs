@@ -35,8 +35,11 @@ impl Run<'_> {
     pub(super) fn end(&mut self, stopped: bool) -> Result<()> {
         if stopped {
             self.refuse_bad_pages()?;
-            self.report.ending = Ending::Stopped;
-            return self.end_dirty();
+            if !self.setup.options.undo || !self.setup.options.undo_at_stop {
+                self.report.ending = Ending::Stopped;
+                return self.end_dirty();
+            }
+            self.go_back_to_stop()?;
         }
         let ids: Vec<DatabaseId> = self.redo.databases.keys().copied().collect();
         for id in ids {
@@ -44,7 +47,12 @@ impl Run<'_> {
             self.settle_patched(id);
         }
         self.refuse_bad_pages()?;
-        self.check_requirements()?;
+        if stopped {
+            let reached = self.header.as_ref().map_or(Generation(0), |header| header.generation);
+            self.give_up_committed(reached);
+        } else {
+            self.check_requirements()?;
+        }
         self.check_attachments()?;
         let closed = self.last.is_some_and(|(_, kind)| closes(kind)) && !self.current_missing;
         if closed && self.redo.databases.is_empty() {
@@ -56,6 +64,8 @@ impl Run<'_> {
             return self.end_dirty();
         }
         self.report.ending = Ending::Recovered;
+        self.redo.note_missing_before_images();
+        self.refuse_bad_pages()?;
         self.recover()
     }
 
@@ -208,7 +218,7 @@ impl Run<'_> {
         }
         let Some((position, _)) = self.last else { return Ok(()) };
         let Some(header) = &self.header else { return Ok(()) };
-        ending::write_checkpoint(&self.setup.logs, self.stream, position, &header.parameters)
+        ending::write_checkpoint(&self.logs, self.stream, position, &header.parameters)
     }
 
     /// Undo, clean headers, the end of the log.
@@ -221,7 +231,7 @@ impl Run<'_> {
             database.header.header.recovering = Generation(0);
         }
         let attached = self.attachments(LogPosition::new(header.generation.0 + 1, 0, 0));
-        let (logs, start) = (&self.setup.logs, self.report.start);
+        let (logs, start) = (&self.logs, self.report.start);
         let mut ending = LogEnding::open(logs, &self.log_path, &header, self.current_missing, start, attached, self.ambient)?;
         let undo_from = if self.last_is_mark { None } else { Some(ending.begin_undo()?) };
         self.report.undone = self.redo.undo(&mut ending)?;

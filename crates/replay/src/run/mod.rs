@@ -6,6 +6,7 @@
 mod databases;
 mod end;
 mod start;
+mod stop;
 
 pub use crate::redo::damage::BadPage;
 pub use end::LostLogs;
@@ -52,6 +53,8 @@ pub struct Options {
     pub undo: bool,
     /// Stop there.
     pub stop: Option<Stop>,
+    /// Undo at the stop, so that the databases are clean there and the log ends there; without it they stay dirty at the stop.
+    pub undo_at_stop: bool,
     /// Committed transactions in logs that are missing may be lost (`JET_bitReplayIgnoreLostLogs`).
     pub accept_loss: bool,
     /// Logs that do not continue the stream, or are damaged, may be set aside where only committed ones are concerned; with
@@ -80,6 +83,7 @@ impl Default for Options {
         Self {
             undo: true,
             stop: None,
+            undo_at_stop: false,
             accept_loss: false,
             set_bad_logs_aside: false,
             allow_missing_current: false,
@@ -143,8 +147,12 @@ pub struct Report {
     pub end: LogPosition,
     /// The generations replayed.
     pub generations: Vec<Generation>,
-    /// Log files set aside because they do not continue the stream.
+    /// Log files that are no part of the result: they do not continue the stream, or lie behind the stop. A made run removes them from
+    /// its folder.
     pub set_aside: Vec<PathBuf>,
+    /// Where a stop was refused because a database is newer: before this position none is possible. With a database that the log
+    /// attaches behind the stop, a stop there may turn out to be too early still, and then says how far.
+    pub earliest_stop: Option<LogPosition>,
     /// Databases.
     pub databases: Vec<DatabaseReport>,
     /// Generations that the databases say were committed and that were given up.
@@ -195,7 +203,11 @@ pub(crate) struct Run<'a> {
     pub make: bool,
     pub naming: Naming,
     pub redo: Redo,
+    /// The stream as the ending goes on with it.
+    pub logs: Logs,
     pub slots: BTreeMap<DatabaseId, databases::Slot>,
+    /// The last generation from which a database may hold changes, as its header said when it was attached.
+    pub required: BTreeMap<DatabaseId, Generation>,
     /// Files of the attached databases, in a made run.
     pub open: BTreeMap<DatabaseId, databases::OpenFiles>,
     /// Headers of databases that were closed again in this run, or made by it.
@@ -248,6 +260,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         end: LogPosition::NONE,
         generations: Vec::new(),
         set_aside: Vec::new(),
+        earliest_stop: None,
         databases: Vec::new(),
         lost: None,
         records: BTreeMap::new(),
@@ -263,7 +276,9 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         make,
         naming: setup.naming.clone(),
         redo,
+        logs: setup.logs.clone(),
         slots: BTreeMap::new(),
+        required: BTreeMap::new(),
         open: BTreeMap::new(),
         closed: BTreeMap::new(),
         stream: Signature::NONE,
@@ -400,15 +415,37 @@ impl Run<'_> {
         let acceptable = verdict.is_none() || verdict == Some(JetCode::COMMITTED_LOG_FILES_MISSING);
         if acceptable && self.setup.options.accept_loss && self.setup.options.set_bad_logs_aside {
             self.report.warning = Some(JetCode::WARN_COMMITTED_LOG_FILES_REMOVED);
-            self.report.set_aside.push(path.to_path_buf());
-            let above = self.setup.logs.files.archives.range(generation..).map(|(_, path)| path.clone());
-            self.report.set_aside.extend(above.filter(|other| other != path));
+            let files = &self.setup.logs.files;
+            let above = files.archives.range(generation..).map(|(_, path)| path);
+            let mut bad: Vec<PathBuf> =
+                std::iter::once(&path.to_path_buf()).chain(above).chain(&files.current).cloned().collect();
+            bad.sort();
+            bad.dedup();
+            self.set_logs_aside(bad)?;
             self.current_missing = true;
             self.loss_accepted = true;
             return Ok(false);
         }
         let jet = if verdict == Some(JetCode::COMMITTED_LOG_FILES_MISSING) { committed } else { jet };
         Err(ReplayError::new(jet, reason).in_file(path.display().to_string()).at(LogPosition::new(generation.0, 0, 0)))
+    }
+
+    /// These logs are no part of the result.
+    fn set_logs_aside(&mut self, paths: Vec<PathBuf>) -> Result<()> {
+        for path in &paths {
+            if self.make {
+                let named = |error: io::Error| ReplayError::from(error).in_file(path.display().to_string());
+                self.setup.logs.folder.remove(path).map_err(named)?;
+            }
+            let files = &mut self.logs.files;
+            files.archives.retain(|_, other| other != path);
+            files.doubled.retain(|other| other != path);
+            if files.current.as_ref() == Some(path) {
+                files.current = None;
+            }
+        }
+        self.report.set_aside.extend(paths);
+        Ok(())
     }
 
     /// The first log of a run is replayed up to its damage, and then refused (trap W11).

@@ -1,0 +1,163 @@
+//! Whether databases hold changes that lie behind a stop: then no undo can bring them to it.
+//!
+//! An image that was taken while the engine ran may hold pages from any log of its required range, and lack what a later record cut
+//! off. The records behind the stop tell exactly: a page that has the time of one of them holds its change.
+
+use super::Redo;
+use crate::cache::Lookup;
+use crate::error::Result;
+use crate::maps::RedoMaps;
+use anchorlog_format::log::record::Operation;
+use anchorlog_format::units::{DatabaseId, Dbtime, LogPosition, PageNumber, SessionId, VersionId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The pages that one record changes, and the time that it leaves on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Touched {
+    database: DatabaseId,
+    dbtime: Dbtime,
+    pages: Vec<PageNumber>,
+}
+
+/// Reads the records behind a stop.
+pub struct Ahead {
+    /// Records whose group had not committed yet: they change pages when it does.
+    groups: BTreeMap<(SessionId, Dbtime), Vec<Touched>>,
+    /// Pages that some record behind the stop must explain.
+    maps: BTreeMap<DatabaseId, RedoMaps>,
+    /// Changes whose before images some record behind the stop must bring.
+    deferred: BTreeMap<SessionId, BTreeSet<VersionId>>,
+    earliest: Option<LogPosition>,
+}
+
+impl Ahead {
+    /// Begins behind the last record that was redone.
+    #[must_use]
+    pub fn behind(redo: &Redo) -> Self {
+        let mut groups = BTreeMap::new();
+        for (&key, group) in &redo.macros {
+            let members = group.records.iter().filter_map(|raw| touched(&Operation::decode(raw).ok()?));
+            groups.insert(key, members.collect());
+        }
+        let maps = redo.databases.iter().map(|(&id, database)| (id, database.maps.clone())).collect();
+        let mut deferred: BTreeMap<SessionId, BTreeSet<VersionId>> = BTreeMap::new();
+        for (session, version, _) in redo.without_before_image() {
+            deferred.entry(session).or_default().insert(version);
+        }
+        Self { groups, maps, deferred, earliest: None }
+    }
+    /// The first position at which a stop could have been, as far as the records looked at tell; `None`: nothing from behind the stop
+    /// was found.
+    #[must_use]
+    pub const fn earliest(&self) -> Option<LogPosition> {
+        self.earliest
+    }
+    /// Whether something is still to be explained by records further on.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.maps.values().any(|maps| !maps.is_empty()) || self.deferred.values().any(|versions| !versions.is_empty())
+    }
+
+    /// Looks at a record behind the stop.
+    ///
+    /// # Errors
+    /// Any error of reading pages.
+    pub fn look(&mut self, redo: &mut Redo, position: LogPosition, operation: &Operation<'_>) -> Result<()> {
+        let was_open = self.is_open();
+        match operation {
+            Operation::MacroBegin(mark) => {
+                self.groups.insert((mark.session, mark.dbtime), Vec::new());
+            }
+            Operation::MacroAbort(mark) => {
+                self.groups.remove(&(mark.session, mark.dbtime));
+            }
+            Operation::MacroCommit(mark) => {
+                for touched in self.groups.remove(&(mark.session, mark.dbtime)).unwrap_or_default() {
+                    self.compare(redo, position, &touched)?;
+                }
+            }
+            Operation::CommitOutermost(commit) => {
+                self.deferred.remove(&commit.session);
+            }
+            Operation::Rollback(rollback) => {
+                // Levels do not matter here: what is rolled back was logged change by change.
+                self.deferred.remove(&rollback.session);
+            }
+            Operation::UndoInfo(info) => self.known(info.head.session, info.head.version),
+            Operation::ShrinkDatabase(shrink) | Operation::ShrinkDatabase2(shrink) => self.cut(shrink.database, shrink.last_page),
+            Operation::ShrinkDatabase3(shrink) => self.cut(shrink.database, shrink.last_page),
+            Operation::TrimDatabase(trim) => {
+                if let Some(maps) = self.maps.get_mut(&trim.database) {
+                    maps.clear_absent(trim.first, PageNumber(trim.first.0.saturating_add(trim.pages)));
+                }
+            }
+            Operation::ExtentFreed(freed) => self.freed(freed.database, freed.first, freed.pages),
+            Operation::ExtentFreed2(freed) => self.freed(freed.database, freed.first, freed.pages),
+            _ => {
+                if let Operation::Undo(undo) = operation {
+                    self.known(undo.head.session, undo.head.version);
+                }
+                if let (Some(session), Some(touched)) = (operation.session(), touched(operation)) {
+                    match self.groups.get_mut(&(session, touched.dbtime)) {
+                        Some(group) => group.push(touched),
+                        None => self.compare(redo, position, &touched)?,
+                    }
+                }
+            }
+        }
+        if was_open && !self.is_open() {
+            self.earliest = Some(position);
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, redo: &mut Redo, position: LogPosition, touched: &Touched) -> Result<()> {
+        let id = touched.database;
+        let attached = redo.databases.get(&id).is_some_and(|database| position > database.header.header.attach_position);
+        for &page in touched.pages.iter().filter(|page| attached && !page.is_none()) {
+            if redo.cache.lookup(id, page)? != Lookup::Present {
+                continue;
+            }
+            let found = redo.cache.page(id, page).map(|page| page.dbtime());
+            if found.is_some_and(|found| found >= touched.dbtime && found < Dbtime::REVERTED_ROOT) {
+                self.earliest = Some(position);
+            }
+        }
+        Ok(())
+    }
+    fn known(&mut self, session: SessionId, version: VersionId) {
+        if let Some(versions) = self.deferred.get_mut(&session) {
+            versions.remove(&version);
+        }
+    }
+    fn cut(&mut self, database: DatabaseId, last: PageNumber) {
+        if let Some(maps) = self.maps.get_mut(&database) {
+            maps.clear_absent(PageNumber(last.0.saturating_add(1)), PageNumber(u32::MAX));
+        }
+    }
+    fn freed(&mut self, database: DatabaseId, first: PageNumber, pages: i32) {
+        if let Some(maps) = self.maps.get_mut(&database) {
+            maps.clear_freed(first, PageNumber(first.0.saturating_add(u32::try_from(pages).unwrap_or(0))));
+        }
+    }
+}
+
+/// The pages that a record changes; `None` for records that change none, or none by their page time.
+fn touched(operation: &Operation<'_>) -> Option<Touched> {
+    if let Operation::NewPage(new) = operation {
+        return Some(Touched { database: new.database, dbtime: new.dbtime, pages: vec![new.page] });
+    }
+    let head = operation.page_head()?;
+    let mut pages = vec![head.page];
+    match operation {
+        Operation::UndoInfo(_) => return None,
+        Operation::Split(split) => pages.extend([split.new_page, split.right_page]),
+        Operation::Merge(merge) => pages.extend([merge.left_page, merge.right_page]),
+        Operation::PageMove(record) => pages.extend([record.destination, record.parent, record.left_page, record.right_page]),
+        Operation::EmptyTree(empty) => pages.extend(empty.pages().map(|child| child.page)),
+        Operation::CreateMultipleExtent(create) => pages.extend([create.owned_root, create.available_root]),
+        Operation::ConvertToMultipleExtent(convert) => pages.extend([convert.owned_root, convert.available_root]),
+        _ => {}
+    }
+    Some(Touched { database: head.database, dbtime: head.dbtime, pages })
+}
