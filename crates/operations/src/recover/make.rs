@@ -2,7 +2,7 @@
 //! new one.
 
 use super::report::{DatabaseReport, Report, RunReport};
-use super::sources::ASIDE_PREFIX;
+use super::sources::ASIDE;
 use super::{Plan, Sources, Verdict};
 use crate::identify::Content;
 use anchorlog_database::{Database, check};
@@ -117,7 +117,10 @@ pub fn make(
         outputs: BTreeMap::new(),
         set_aside: None,
     };
-    leave_out(plan, &work)?;
+    let left_out = leave_out(plan, made.as_ref(), &work)?;
+    if let Some(run) = &mut report.run {
+        run.left_out = left_out;
+    }
     prove(&work, &mut report, progress)?;
     judge_damage(plan, &mut report)?;
     publish(place, work, &mut report, ambient, progress)?;
@@ -330,17 +333,23 @@ fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<
     plan.databases.iter().map(whole).collect()
 }
 
-/// Logs behind a stop do not go into the result; where the run undoes at the stop, it has left them out itself.
-fn leave_out(plan: &Plan, work: &WorkFolder) -> Result<(), MakeError> {
-    let Some(stop) = plan.options.stop.filter(|_| plan.options.without_undo) else { return Ok(()) };
+/// Logs that do not continue the stream, or lie behind a stop, do not go into the result. Returns which they are.
+fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Result<Vec<String>, MakeError> {
     let folder = work.folder();
-    for path in logs_behind(&folder, &plan.files, stop.generation()) {
-        match folder.remove(&path) {
+    let behind = match plan.options.stop.filter(|_| plan.options.without_undo) {
+        Some(stop) => logs_behind(&folder, &plan.files, stop.generation()),
+        None => Vec::new(),
+    };
+    let set_aside = made.map(|report| report.set_aside.as_slice()).unwrap_or_default();
+    // What the run set aside it has removed itself.
+    for path in &behind {
+        match folder.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("a log could not be left out", &error)),
             _ => {}
         }
     }
-    Ok(())
+    let left_out: BTreeSet<&PathBuf> = behind.iter().chain(set_aside).collect();
+    Ok(left_out.into_iter().map(|path| path.display().to_string()).collect())
 }
 
 /// Logs behind a generation.
@@ -431,7 +440,7 @@ fn publish(
                 return Ok(());
             }
             let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-            let aside = format!("{ASIDE_PREFIX}{time}");
+            let aside = format!("{ASIDE}{time}");
             work.publish_over(root, &changes, &aside).map_err(|error| match unpublished(error) {
                 MakeError::Failed { reason, jet } if is_cut_off(root) => MakeError::CutOff { reason, jet },
                 other => other,

@@ -5,12 +5,13 @@ use anchorlog_format::log::names;
 use anchorlog_storage::publish::is_cut_off;
 use anchorlog_storage::{DiskFolder, Entry, File, Folder};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How the folders begin that hold the originals of a recovery in place.
-pub(super) const ASIDE_PREFIX: &str = "anchorlog-originals-";
+/// How the names of the folders begin into which originals are set aside.
+pub(super) const ASIDE: &str = "anchorlog-originals-";
 
 /// Where the files lie.
 #[derive(Clone, Debug, Default)]
@@ -110,10 +111,7 @@ fn add_folder(files: &mut BTreeMap<PathBuf, Source>, root: &Path, place: &Path) 
     let folder = DiskFolder::read_only(root);
     for entry in folder.list()? {
         // What an earlier run left behind, and what it set aside, is no input.
-        let is_ours = |part: &std::ffi::OsStr| {
-            let part = part.to_string_lossy();
-            part.starts_with(".anchorlog") || part.starts_with(ASIDE_PREFIX)
-        };
+        let is_ours = |part: &OsStr| [".anchorlog", ASIDE].iter().any(|start| part.to_string_lossy().starts_with(start));
         if entry.path.iter().any(is_ours) {
             continue;
         }

@@ -38,6 +38,8 @@ fn expected(case: &Case) -> Expected {
     match case.code() {
         // The stop lies before the checkpoint: the engine does nothing, and here that is a refusal.
         -579 if case.value["files_changed"].as_array().unwrap().is_empty() => Expected::Refused(-579),
+        // The engine never undoes at a stop; here that takes an option.
+        -579 if !case.wanted().options.without_undo => Expected::Clean,
         -579 | -584 => Expected::Dirty,
         // What has no counterpart here is as it would be without it: all logs gone, and a database that stays dirty (deliberate
         // differences of docs/testing.md).
@@ -99,6 +101,14 @@ fn right_result(case: &Case, recovery: &Recovery, ending: &Expected, source: &Pa
             problems.push(format!("{name}: {} {:?}", header.state, header.broken_rules()));
         }
         problems.extend(findings_of(&path).iter().filter(|found| found.severity == Severity::Error).map(ToString::to_string));
+    }
+    if let Some(stop) = case.wanted().options.stop {
+        // Later logs do not go into the result: it would have another history from there on.
+        let behind = source.join(format!("log/edb{:05X}.log", stop.generation().0 + 2));
+        let left_out = &report.run.as_ref().unwrap().left_out;
+        if !behind.exists() || out.join("log").join(behind.file_name().unwrap()).exists() || left_out.is_empty() {
+            problems.push(format!("the logs behind the stop: {left_out:?}, {:?}", names(&out.join("log"))));
+        }
     }
     if *ending == Expected::Clean {
         problems.extend(case.dump("dump").iter().flat_map(|dump| same_content(dump, out)));

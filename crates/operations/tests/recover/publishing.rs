@@ -201,7 +201,7 @@ fn in_place_works_on_one_folder_alone() {
 }
 
 #[test]
-fn redo_alone_then_the_last_logs_then_undo_is_the_same_as_all_at_once() {
+fn redo_alone_and_undo_later_is_the_same_as_all_at_once() {
     let place = crashed("lost-4k-1db", "base");
     let source = place.path().join("source");
     let at_once = place.path().join("at-once");
