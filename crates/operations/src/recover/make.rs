@@ -289,6 +289,10 @@ fn failure_of(failure: &Failure, keep_damage: bool) -> MakeError {
     if failure.report.earliest_stop.is_some() {
         return MakeError::Refused { reason: error.reason.clone(), jet: Some(error.jet), findings: vec![error.finding()] };
     }
+    if failure.report.earliest_stop.is_some() {
+        // Only the pages tell that a database is newer than the stop.
+        return refused(error.to_string(), Some(error.jet));
+    }
     let findings: Vec<Finding> = failure.report.bad_pages.iter().map(finding_of).collect();
     match failure.report.bad_pages.first() {
         // What fails behind a bad page fails because of it.
