@@ -59,7 +59,7 @@ fn copy(from: &Path, to: &Path, each: &mut dyn FnMut(&[u8]) -> bool) -> io::Resu
         failed = written.err();
         failed.is_none() && each(chunk)
     })
-    .or_else(|error| Err(failed.take().unwrap_or(error)))?;
+    .map_err(|error| failed.take().unwrap_or(error))?;
     target.set_len(size)?;
     Ok(Copied::Bytes(size))
 }

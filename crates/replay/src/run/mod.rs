@@ -163,6 +163,8 @@ pub struct Report {
     pub page_changes: u64,
     /// Transactions and changes taken back.
     pub undone: Undone,
+    /// Bytes of before images that lay in the working folder at most, because memory had no room for them.
+    pub spilled: u64,
     /// Pages that records or undo needed and that could not be used, in the order in which they were met.
     pub bad_pages: Vec<BadPage>,
     /// Notes worth telling.
@@ -266,6 +268,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         records: BTreeMap::new(),
         page_changes: 0,
         undone: Undone::default(),
+        spilled: 0,
         bad_pages: Vec::new(),
         notes: Vec::new(),
     };
