@@ -7,3 +7,4 @@ mod damage;
 mod lost;
 mod planning;
 mod publishing;
+mod real;

@@ -39,7 +39,7 @@ fn predicted(case: &Case) -> Vec<String> {
 }
 
 /// What must hold of every plan, whatever the files.
-fn is_coherent(plan: &Plan) -> Result<(), String> {
+pub fn is_coherent(plan: &Plan) -> Result<(), String> {
     let failed = plan.engine.0 < 0 && !matches!(plan.engine.0, -579 | -584);
     if plan.possible && failed {
         return Err(format!("possible although the engine says {}", plan.engine));
@@ -86,73 +86,6 @@ fn every_crash_set_is_planned_as_the_engine_ended() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// The files of a real case: each under the name that the case gave it.
-fn lay_out(case: &Value, set: &Path, root: &Path) {
-    fs::create_dir_all(root.join("log")).unwrap();
-    fs::create_dir_all(root.join("db")).unwrap();
-    for input in case["inputs"].as_array().unwrap() {
-        let (kind, from) =
-            ["log", "checkpoint", "database"].iter().find_map(|kind| Some((*kind, input[*kind].as_str()?))).unwrap();
-        let name = input["as"].as_str().unwrap_or_else(|| from.rsplit('/').next().unwrap());
-        let place = if kind == "database" { "db" } else { "log" };
-        let target = root.join(place).join(name);
-        // Of two files under one name the later one was put over the earlier.
-        fs::copy(set.join(from), &target).unwrap_or_else(|error| panic!("{from}: {error}"));
-    }
-}
-
-#[test]
-fn every_recovery_of_real_files_is_planned_as_the_engine_ended() {
-    let mut wrong = Vec::new();
-    let mut count = 0;
-    for set in data::real_sets().into_iter().filter(|set| set.name != "oracle") {
-        let oracle = set.archive.parent().unwrap().join("oracle.json");
-        let oracle: Value = serde_json::from_str(&fs::read_to_string(oracle).unwrap()).unwrap();
-        for case in oracle["cases"].as_array().unwrap() {
-            let Some(bits) = case["parameters"]["JetInit_grbit"].as_str() else { continue };
-            let id = case["case"].as_str().unwrap();
-            // What a second run on changed files, or a case of several runs, gives is for a made run to show.
-            if case["inputs"].as_array().unwrap().iter().any(|input| input["when"].is_string()) || case["steps"].is_array() {
-                continue;
-            }
-            let number = bits.split(' ').next().unwrap();
-            let bits = number.strip_prefix("0x").map_or(0, |hex| u32::from_str_radix(hex, 16).unwrap());
-            let work = tempfile::tempdir().unwrap();
-            lay_out(case, &set.folder(), work.path());
-            let stop = case["parameters"]["stop_position"].as_str().map(cases::stop_of);
-            let wanted = cases::of_bits(bits, Options { stop, ..Options::default() });
-            let options = if wanted.accepts_loss { with_consent(work.path(), wanted.options) } else { wanted.options };
-            let found = plan_of(work.path(), &options);
-            let expected = case["jet_error"].as_i64().unwrap();
-            count += 1;
-            let ours = if bits & 0x40 != 0 && found.stream.is_none() { -528 } else { found.engine.0.into() };
-            // The engine cannot keep the old format of 7.x logs (-1209); we can.
-            let of_format = expected == -1209 && case["parameters"]["engine_format"] == "JET_efvUsePersistedFormat";
-            if ours != expected && !of_format {
-                wrong.push(format!("{} {id}: {expected}, planned {ours}: {:?}", set.name, found.faults.first()));
-            }
-            wrong.extend(is_coherent(&found).err().map(|text| format!("{} {id}: {text}", set.name)));
-            wrong.extend(states_differ(case, &found).map(|text| format!("{} {id}: {text}", set.name)));
-        }
-    }
-    assert!(wrong.is_empty(), "{} of {count} cases:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// Where the engine left a database dirty behind a success, we refuse; where it made one clean, we do.
-fn states_differ(case: &Value, plan: &Plan) -> Option<String> {
-    if case["jet_error"] != 0 {
-        return None;
-    }
-    for (name, state) in case["db_states"].as_object()? {
-        let database = plan.databases.iter().find(|database| database.path.ends_with(name.as_str()))?;
-        let clean = state.as_str()?.contains("Clean");
-        if clean == (database.verdict == Verdict::Refused) {
-            return Some(format!("{name} ended {state}, planned {}: {}", database.verdict, database.reason));
-        }
-    }
-    None
 }
 
 fn lost(name: &str, change: impl Fn(&Path)) -> (tempfile::TempDir, EngineSet) {
