@@ -626,3 +626,67 @@ fn a_segment_whose_bit_flipped_is_read_as_it_was() {
     // Sealed with the flip it is another log: of this the records that follow say nothing.
     seal(&mut bytes, 1);
 }
+
+/// The first shrink of a set's logs: its position and the page that becomes the last.
+fn shrink_of(root: &Path) -> Option<(LogPosition, u32)> {
+    logs(root).values().find_map(|(_, bytes)| {
+        let log = LogFile::open(bytes).unwrap();
+        log.records().map(|record| record.unwrap()).find_map(|record| match record.operation().unwrap() {
+            Operation::ShrinkDatabase(shrink) | Operation::ShrinkDatabase2(shrink) => {
+                Some((record.writer_position, shrink.last_page.0))
+            }
+            Operation::ShrinkDatabase3(shrink) => Some((record.writer_position, shrink.last_page.0)),
+            _ => None,
+        })
+    })
+}
+
+#[test]
+fn v22_a_shrink_is_redone_up_to_the_last_resize_of_the_header_and_passed_over_behind_it() {
+    // The last: a format that does not know the last resize, inside the required range.
+    for (resize, cut) in [(Some(0), true), (Some(1), false), (None, false)] {
+        let Some(work) = crash("micro-shrink") else { return };
+        let (position, last) = shrink_of(work.path()).unwrap();
+        let (path, mut bytes) = databases(work.path()).into_iter().next().unwrap();
+        let mut page = header_of(&bytes);
+        // The file is longer than the shrink will leave it.
+        let longer = usize::try_from(page.page_size().file_size(last + 32)).unwrap();
+        bytes.resize(longer.max(bytes.len()), 0);
+        page.header.resize_position = match resize {
+            Some(further) => LogPosition { byte: position.byte + further, ..position },
+            None => LogPosition::NONE,
+        };
+        if resize.is_none() {
+            (page.header.update, page.header.minor) = (20, 0);
+        }
+        page.header.max_required = page.header.max_required.max(position.generation);
+        put_header(&mut bytes, &page);
+        fs::write(work.path().join(&path), &bytes).unwrap();
+        let options = Options { undo: false, stop: Some(Stop::Position(position)), ..Options::default() };
+        let made = run::replay(&setup(work.path(), options), &ambient(), &mut ());
+        assert!(made.is_ok(), "{}", told(&made));
+        let after = fs::metadata(work.path().join(&path)).unwrap().len();
+        assert_eq!(after == page.page_size().file_size(last), cut, "{resize:?}: {after} bytes, {last} pages");
+    }
+}
+
+#[test]
+fn v23_a_file_grows_by_its_record_whatever_the_header_says_of_attach_and_required_range() {
+    for name in ["micro-growdb", "micro-extend"] {
+        let Some(set) = engine_set(name) else { continue };
+        let work = crash_of(&set).unwrap();
+        let sound = crash_of(&set).unwrap();
+        recovered(sound.path());
+        let (path, bytes) = databases(work.path()).into_iter().next().unwrap();
+        // Pages that were never written lie at the end: without them the file is shorter than its header thinks.
+        let size = header_of(&bytes).page_size();
+        let used =
+            pages(&bytes).filter(|(_, image)| image.iter().any(|&byte| byte != 0)).map(|(number, _)| number.0).max().unwrap();
+        let short = usize::try_from(size.file_size(used)).unwrap();
+        fs::write(work.path().join(&path), &bytes[..short]).unwrap();
+        recovered(work.path());
+        let (ours, theirs) = (&databases(work.path())[&path], &databases(sound.path())[&path]);
+        assert_eq!(ours.len(), theirs.len(), "{name}");
+        assert_eq!(page_differences(ours, theirs), [], "{name}");
+    }
+}

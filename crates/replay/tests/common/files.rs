@@ -39,7 +39,7 @@ pub fn logs(root: &Path) -> BTreeMap<Generation, (PathBuf, Vec<u8>)> {
     let mut logs = BTreeMap::new();
     for (path, bytes) in contents(&root.join("log")) {
         let name = path.to_string_lossy().to_lowercase();
-        if (name.ends_with(".log") || name.ends_with(".jtx")) && !name.contains("tmp") {
+        if (name.ends_with(".log") || name.ends_with(".jtx")) && !name.contains("tmp") && !name.starts_with("res") {
             logs.insert(LogFile::open(&bytes).unwrap().header().generation, (Path::new("log").join(path), bytes));
         }
     }
