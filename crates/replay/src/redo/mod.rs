@@ -15,7 +15,7 @@ use crate::versions::{Deferred, Session, Versions};
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::log::record::{Operation, PageHead, RecordType};
+use anchorlog_format::log::record::{Operation, PageHead};
 use anchorlog_format::page::{Page, PageEditor, PageFlags};
 use anchorlog_format::units::{
     DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId, VersionId,
@@ -75,8 +75,6 @@ pub struct Redo {
 /// Figures for the report.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Records met, by type.
-    pub records: BTreeMap<RecordType, u64>,
     /// Page changes made by redo.
     pub page_changes: u64,
     /// Pages compared with what a scan of the database saw.
@@ -136,7 +134,6 @@ impl Redo {
     /// The error that ends redo; pages of the failing record are unchanged.
     pub fn redo(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
         self.position = position;
-        *self.counts.records.entry(operation.record_type()).or_default() += 1;
         self.dispatch(raw, operation).map_err(|error| error.at(position))
     }
 
@@ -338,11 +335,14 @@ impl Redo {
 
     /// Takes a page out of the cache for a change, stamped.
     fn take(&mut self, id: DatabaseId, page: PageNumber, dbtime: Dbtime) -> Result<Box<[u8]>> {
-        let Some(mut image) = self.cache.take(id, page) else {
-            return Err(self.page_error(id, page, crate::error::INTERNAL_ERROR, "it left the cache while it was needed"));
-        };
+        let mut image = self.take_unstamped(id, page)?;
         stamp(&mut image, dbtime);
         Ok(image)
+    }
+    fn take_unstamped(&mut self, id: DatabaseId, page: PageNumber) -> Result<Box<[u8]>> {
+        self.cache
+            .take(id, page)
+            .ok_or_else(|| self.page_error(id, page, crate::error::INTERNAL_ERROR, "it left the cache while it was needed"))
     }
     fn take_blank(&mut self, id: DatabaseId) -> Result<Box<[u8]>> {
         self.cache

@@ -227,6 +227,8 @@ pub(crate) struct Run<'a> {
     pub last_is_mark: bool,
     /// The last record, padding aside: its position and type.
     pub last: Option<(LogPosition, RecordType)>,
+    /// Records met, by the number of their type.
+    pub records: [u64; 256],
     pub report: Report,
     /// Whether the current log was not there: undo begins a new generation then.
     pub current_missing: bool,
@@ -294,6 +296,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         mark: None,
         last_is_mark: false,
         last: None,
+        records: [0; 256],
         report,
         current_missing: false,
         loss_accepted: false,
@@ -508,7 +511,7 @@ impl Run<'_> {
                 return Ok(true);
             }
             let kind = record.record_type();
-            *self.report.records.entry(kind).or_default() += 1;
+            self.records[usize::from(kind.0)] += 1;
             self.report.end = record.end;
             // Pages are of no concern to a plan: only what decides over whole databases is looked at.
             if self.make || concerns_databases(kind) {
