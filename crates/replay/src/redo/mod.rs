@@ -40,8 +40,6 @@ pub struct Database {
     pub maps: RedoMaps,
     /// Between its CreateDB and CreateDBFinish records.
     pub creating: bool,
-    /// Whether its files grew on first touch, without a record (`log-4 §4.3`).
-    pub grows_on_touch: bool,
 }
 
 impl Database {
@@ -65,6 +63,8 @@ pub struct Redo {
     pub position: LogPosition,
     /// What was done so far.
     pub counts: Counts,
+    /// Whether the log being read is of a time when files grew on the first touch of a new page, without a record (`log-4 §4.3`).
+    pub files_grow_on_touch: bool,
     /// Layout of CommitContext records: it follows the version of the log being read (trap G53).
     pub commit_contexts_have_flags: bool,
     macros: BTreeMap<(SessionId, Dbtime), Macro>,
@@ -121,6 +121,7 @@ impl Redo {
             databases: BTreeMap::new(),
             position: LogPosition::NONE,
             counts: Counts::default(),
+            files_grow_on_touch: false,
             commit_contexts_have_flags: true,
             macros: BTreeMap::new(),
             macro_bytes: 0,
@@ -313,6 +314,15 @@ impl Redo {
             return Ok(false);
         }
         let lookup = self.cache.lookup(id, page)?;
+        if lookup == Lookup::BeyondEnd && !self.files_grow_on_touch {
+            // The file was cut, and a later record says so; else it is not whole.
+            let (position, error) = (self.position, JetCode::FILE_IO_BEYOND_EOF);
+            if let Some(database) = self.databases.get_mut(&id) {
+                let entry = Entry { position, error, found: Dbtime(0), expected: Dbtime(0) };
+                database.maps.note(Reason::Zeroed, page, entry);
+            }
+            return Ok(false);
+        }
         let old = |page: Page<'_>| page.dbtime() < after || page.dbtime() >= Dbtime::REVERTED_ROOT;
         let needed = lookup != Lookup::Present || self.cache.page(id, page).is_none_or(old);
         if needed {

@@ -27,6 +27,7 @@ use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::header::{Expected, LogHeader};
 use anchorlog_format::log::record::{Operation, RecordType};
 use anchorlog_format::log::scan::ReadContext;
+use anchorlog_format::log::version::LogVersion;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, PageSize, Signature};
 use anchorlog_storage::{File, Folder};
 use std::collections::BTreeMap;
@@ -181,6 +182,9 @@ pub struct Failure {
     /// What had been done.
     pub report: Box<Report>,
 }
+
+/// From this format on, each growth of a file is a record.
+const GROWTH_LOGGED: LogVersion = LogVersion::segmented(5, 4);
 
 /// The code of a run that its watcher ended; no code of the engine.
 pub const INTERRUPTED: JetCode = JetCode(-1);
@@ -469,6 +473,7 @@ impl Run<'_> {
     fn begin_log(&mut self, log: &LogFile<'_>, path: &Path) -> Result<()> {
         let header = log.header().clone();
         let generation = header.generation;
+        self.redo.files_grow_on_touch = header.version() < GROWTH_LOGGED;
         self.redo.commit_contexts_have_flags = header.version().has_commit_context_flags();
         self.accumulated = log.end().accumulated;
         let ids: Vec<DatabaseId> = self.redo.databases.keys().copied().collect();
