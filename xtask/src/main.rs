@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod demo;
 mod diff;
 mod docs;
@@ -12,6 +13,8 @@ mod testdata;
 const HELP: &str = "\
 cargo xtask CHORE
 
+  bench SET [THREADS…]
+             how fast the logs of a set are parsed, and replayed with so many threads (in a release build)
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
   docs       write docs/format from the declared structures
   fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["bench", set, threads @ ..] => bench::run(set, threads),
         ["docs"] => docs::write(),
         ["records"] => {
             records::print();

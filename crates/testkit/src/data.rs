@@ -42,6 +42,13 @@ pub fn engine_sets() -> Vec<EngineSet> {
     sets
 }
 
+/// One engine-made set by name, the large benchmark sets (`perf-*`) included, when it is here.
+#[must_use]
+pub fn any_engine_set(name: &str) -> Option<EngineSet> {
+    let folder = shared().map_or_else(|| checkout().join("testdata/engine"), |shared| shared.join("engine"));
+    archives(&folder).into_iter().find(|(own, _)| own == name).map(|(name, archive)| EngineSet { name, archive })
+}
+
 /// One engine-made set by name, when it is here.
 #[must_use]
 pub fn engine_set(name: &str) -> Option<EngineSet> {

@@ -77,6 +77,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Bytes of before images in memory.
     pub version_bytes: usize,
+    /// Threads that change pages; the result is the same with any number.
+    pub threads: usize,
 }
 
 impl Default for Options {
@@ -95,6 +97,7 @@ impl Default for Options {
             page_size: None,
             cache_bytes: 256 << 20,
             version_bytes: 64 << 20,
+            threads: 1,
         }
     }
 }
