@@ -25,7 +25,11 @@ pub(super) fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Pa
         .map(|source| (source.identified.path.as_path(), source.path.as_path(), source.identified.size))
 }
 
-pub(super) fn copy_files(sources: &Sources, work: &WorkFolder, progress: &mut dyn Progress) -> Result<BTreeMap<String, String>, MakeError> {
+pub(super) fn copy_files(
+    sources: &Sources,
+    work: &WorkFolder,
+    progress: &mut dyn Progress,
+) -> Result<BTreeMap<String, String>, MakeError> {
     let files: Vec<(&Path, &Path, u64)> = taking_part(sources).collect();
     go_on(progress.phase("copying", files.len()))?;
     let stamps: Vec<_> = files.iter().map(|(_, place, _)| stamp(place)).collect();

@@ -1,31 +1,31 @@
 //! Carrying a plan out: copy, replay, prove, publish. The sources are never touched; a crash at any moment leaves the old state or the
 //! new one.
 
+mod copy;
+mod place;
+mod prove;
+mod publish;
+mod replay;
+
+pub use place::Place;
+
 use super::report::{DatabaseReport, Report, RunReport};
-use super::sources::ASIDE;
-use super::{Plan, Sources, Verdict};
+use super::{Plan, Sources};
 use crate::identify::Content;
-use anchorlog_database::{Database, check};
 use anchorlog_format::database::HeaderPage;
-use anchorlog_format::finding::{Finding, Severity};
+use anchorlog_format::finding::Finding;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::log::file::{FILE_SIZE_MAX, LogFile};
-use anchorlog_format::log::header::LogHeader;
-use anchorlog_format::log::names;
-use anchorlog_format::log::record::RecordType;
-use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_replay::ambient::Ambient;
-use anchorlog_replay::run::{self, BadPage, Failure, Watch};
-use anchorlog_replay::stream::files::StreamFiles;
-use anchorlog_storage::copy::{copy_file, read_file};
-use anchorlog_storage::publish::{Change, WorkFolder, finish_interrupted, is_cut_off, remove_leftovers};
-use anchorlog_storage::space::free_bytes;
-use anchorlog_storage::{Entry, Folder, read_all};
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use anchorlog_replay::run;
+use anchorlog_storage::publish::WorkFolder;
+use copy::{copy_files, taking_part};
+use place::{clear_place, work_place};
+use prove::{damaged, finding_of, judge_damage, prove};
+use publish::publish;
+use replay::{commits_behind, leave_out, replay};
+use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 /// Follows a recovery; each call may interrupt it by returning `false`.
 pub trait Progress {
@@ -120,25 +120,14 @@ pub fn make(
     Ok(report)
 }
 
-/// What the plan saw may have changed; and what a plan cannot see: place and room.
+/// The plan may be of a while ago: what can have changed since is looked at again.
 fn check_again(plan: &Plan, sources: &Sources, place: &Place) -> Result<(), MakeError> {
-    if let Some(broken) = plan.preconditions.iter().find(|condition| !condition.holds) {
-        let fault = plan.engine_fault().or_else(|| plan.faults.first());
-        let reason = format!("{}: {}", broken.rule, broken.found);
-        return Err(refused(reason, fault.and_then(|fault| fault.finding.jet)));
-    }
-    match place {
-        Place::Out(out) => is_free(out)?,
-        Place::InPlace(root) => lies_inside(sources, root)?,
-    }
-    let needed: u64 = taking_part(sources).map(|(_, _, size)| size).sum();
-    if let Ok(free) = free_bytes(place.path())
-        && free < needed
-    {
-        let reason = format!("the result needs {needed} bytes at {}, and {free} are free", place.path().display());
-        return Err(refused(reason, Some(JetCode(-1808))));
-    }
-    Ok(())
+    let place = place.conditions(sources);
+    let of_plan = plan.preconditions.iter().filter(|condition| place.iter().all(|other| other.id != condition.id));
+    let Some(broken) = of_plan.chain(&place).find(|condition| !condition.holds) else { return Ok(()) };
+    let fault = plan.engine_fault().or_else(|| plan.faults.first());
+    let jet = broken.jet.or_else(|| fault.and_then(|fault| fault.finding.jet));
+    Err(refused(format!("{}: {}", broken.rule, broken.found), jet))
 }
 
 /// What the plan said of each database, with what became of it.
@@ -161,7 +150,7 @@ fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<
 fn failed(what: &str, error: &io::Error) -> MakeError {
     let jet = match error.kind() {
         io::ErrorKind::Interrupted => return MakeError::Interrupted,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JetCode(-1808),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JetCode::DISK_FULL,
         io::ErrorKind::PermissionDenied => JetCode(-1032),
         _ => JetCode(-1022),
     };
@@ -175,4 +164,3 @@ fn refused(reason: impl Into<String>, jet: Option<JetCode>) -> MakeError {
 const fn go_on(answer: bool) -> Result<(), MakeError> {
     if answer { Ok(()) } else { Err(MakeError::Interrupted) }
 }
-

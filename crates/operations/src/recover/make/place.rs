@@ -1,7 +1,7 @@
 //! Where the result goes, and whether there is room for it.
 
 use super::{MakeError, failed, refused, taking_part};
-use crate::recover::Sources;
+use crate::recover::{Precondition, Sources};
 use anchorlog_format::jet::JetCode;
 use anchorlog_storage::publish::{finish_interrupted, remove_leftovers};
 use anchorlog_storage::space::free_bytes;
@@ -23,6 +23,25 @@ impl Place {
         match self {
             Self::Out(path) | Self::InPlace(path) => path,
         }
+    }
+    /// What must hold of it: nothing there is overwritten, and there is room for a copy of everything that takes part.
+    #[must_use]
+    pub fn conditions(&self, sources: &Sources) -> Vec<Precondition> {
+        let (rule, broken) = match self {
+            Self::Out(out) => ("the place of the result is free", taken(out)),
+            Self::InPlace(root) => ("all files lie in the folder in which they are replaced", outside(sources, root)),
+        };
+        let holds = broken.is_none();
+        let found = broken.unwrap_or_else(|| self.path().display().to_string());
+        let mut conditions = vec![Precondition { id: "place", rule, holds, found, jet: None }];
+        let needed: u64 = taking_part(sources).map(|(_, _, size)| size).sum();
+        // Where nobody tells how much is free, the copy will.
+        if let Ok(free) = free_bytes(self.path()) {
+            let found = format!("the result needs {needed} bytes at {}, and {free} are free", self.path().display());
+            let (rule, jet) = ("there is room for the result", Some(JetCode::DISK_FULL));
+            conditions.push(Precondition { id: "room", rule, holds: free >= needed, found, jet });
+        }
+        conditions
     }
 }
 
@@ -47,38 +66,30 @@ pub(super) fn clear_place(place: &Place) -> Result<Place, MakeError> {
     Ok(place)
 }
 
-pub(super) fn is_free(out: &Path) -> Result<(), MakeError> {
+/// Why nothing may be published there, if so.
+fn taken(out: &Path) -> Option<String> {
     if !out.exists() {
-        return Ok(());
+        return None;
     }
+    let shown = out.display();
     if !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()) {
-        let reason =
-            format!("{} exists and is not an empty folder: name another place, nothing is ever overwritten", out.display());
-        return Err(refused(reason, None));
+        return Some(format!("{shown} exists and is not an empty folder: name another place, nothing is ever overwritten"));
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
         let volume = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
         if out.parent().is_some_and(|parent| volume(parent) != volume(out)) {
-            let reason =
-                format!("{} is the root of a volume, and is published by rename: name a folder inside it", out.display());
-            return Err(refused(reason, None));
+            return Some(format!("{shown} is the root of a volume, and is published by rename: name a folder inside it"));
         }
     }
-    Ok(())
+    None
 }
 
-/// Only what lies in the folder can be replaced there.
-pub(super) fn lies_inside(sources: &Sources, root: &Path) -> Result<(), MakeError> {
-    let elsewhere = sources.iter().find(|source| source.path != root.join(&source.identified.path));
-    match elsewhere {
-        Some(source) => {
-            let reason = format!("{} lies elsewhere: in place works on one folder alone", source.path.display());
-            Err(refused(reason, None))
-        }
-        None => Ok(()),
-    }
+/// A source that does not lie in the folder cannot be replaced there.
+fn outside(sources: &Sources, root: &Path) -> Option<String> {
+    let elsewhere = sources.iter().find(|source| source.path != root.join(&source.identified.path))?;
+    Some(format!("{} lies elsewhere: in place works on one folder alone", elsewhere.path.display()))
 }
 
 pub(super) fn work_place(place: &Place) -> Result<(PathBuf, String), MakeError> {

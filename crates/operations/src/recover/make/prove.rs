@@ -35,7 +35,7 @@ pub(super) fn prove(work: &WorkFolder, report: &mut Report, progress: &mut dyn P
         let opened = match Database::open(database.path.clone(), file, PROOF_CACHE) {
             Ok(opened) => opened,
             Err(error) => {
-                let place = anchorlog_format::finding::Place::file(database.path.clone());
+                let place = Place::file(database.path.clone());
                 report.findings.push(Finding::error(place, error.jet, format!("it cannot be opened: {error}")));
                 continue;
             }
@@ -71,7 +71,7 @@ pub(super) fn judge_damage(plan: &Plan, report: &mut Report) -> Result<(), MakeE
 }
 
 pub(super) fn finding_of(bad: &BadPage) -> Finding {
-    let place = anchorlog_format::finding::Place::file(bad.database.display().to_string()).page(bad.page).position(bad.position);
+    let place = Place::file(bad.database.display().to_string()).page(bad.page).position(bad.position);
     Finding::error(place, bad.jet, bad.reason.clone())
 }
 

@@ -1,6 +1,6 @@
 //! The replay of the copies, and which logs are part of its result.
 
-use super::{MakeError, Progress, damaged, failed, finding_of, go_on, refused};
+use super::{MakeError, Progress, damaged, failed, finding_of, go_on};
 use crate::recover::{Plan, Sources};
 use anchorlog_format::finding::Finding;
 use anchorlog_format::log::file::{FILE_SIZE_MAX, LogFile};
@@ -53,11 +53,8 @@ fn failure_of(failure: &Failure, keep_damage: bool) -> MakeError {
         return MakeError::Interrupted;
     }
     if failure.report.earliest_stop.is_some() {
-        return MakeError::Refused { reason: error.reason.clone(), jet: Some(error.jet), findings: vec![error.finding()] };
-    }
-    if failure.report.earliest_stop.is_some() {
         // Only the pages tell that a database is newer than the stop.
-        return refused(error.to_string(), Some(error.jet));
+        return MakeError::Refused { reason: error.reason.clone(), jet: Some(error.jet), findings: vec![error.finding()] };
     }
     let findings: Vec<Finding> = failure.report.bad_pages.iter().map(finding_of).collect();
     match failure.report.bad_pages.first() {

@@ -1,6 +1,7 @@
 //! What must hold before anything is done.
 
 use super::{Plan, Sources, StreamChoice, Verdict};
+use anchorlog_format::jet::JetCode;
 use serde::Serialize;
 
 /// Something that must hold.
@@ -14,11 +15,14 @@ pub struct Precondition {
     pub holds: bool,
     /// What was found.
     pub found: String,
+    /// Microsoft's code for its breach, where that is not the one of a fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jet: Option<JetCode>,
 }
 
 pub(super) fn preconditions(plan: &Plan, choice: &StreamChoice, sources: &Sources, runs: bool) -> Vec<Precondition> {
     let mut conditions = Vec::new();
-    let mut demand = |id, rule, holds, found: String| conditions.push(Precondition { id, rule, holds, found });
+    let mut demand = |id, rule, holds, found: String| conditions.push(Precondition { id, rule, holds, found, jet: None });
     let refused: Vec<&str> = refused(plan).collect();
     if sources.cut_off {
         let found = "one was: `recover --in-place` of this folder completes it";

@@ -1,6 +1,6 @@
 //! What becomes of each database, and why.
 
-use super::{Fault, Options, Plan, Sources, Verdict};
+use super::{Fault, Plan, Sources, Verdict};
 use crate::identify::Content;
 use anchorlog_format::database::DatabaseState;
 use anchorlog_format::finding::{Finding, Place};
@@ -25,7 +25,12 @@ pub struct DatabasePlan {
     pub reason: String,
 }
 
-pub(super) fn databases(sources: &Sources, planned: &Result<Report, Failure>, plan: &Plan, signature: Signature) -> Vec<DatabasePlan> {
+pub(super) fn databases(
+    sources: &Sources,
+    planned: &Result<Report, Failure>,
+    plan: &Plan,
+    signature: Signature,
+) -> Vec<DatabasePlan> {
     let reports: &[DatabaseReport] = match planned {
         Ok(report) => &report.databases,
         Err(failure) => &failure.report.databases,

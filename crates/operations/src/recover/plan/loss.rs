@@ -31,7 +31,12 @@ impl Loss {
 }
 
 /// What would be lost: told by the run itself, or by a second walk that gives up what can be given up.
-pub(super) fn loss_of(planned: &Result<Report, Failure>, sources: &Sources, files: &StreamFiles, options: &Options) -> Option<Loss> {
+pub(super) fn loss_of(
+    planned: &Result<Report, Failure>,
+    sources: &Sources,
+    files: &StreamFiles,
+    options: &Options,
+) -> Option<Loss> {
     let accepted = options.accept_loss.is_some();
     let other;
     let report = match planned {

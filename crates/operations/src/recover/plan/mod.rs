@@ -1,27 +1,38 @@
 //! The plan of a recovery: what would be replayed, what would become of each database, and everything that stands in the way.
 
+mod conditions;
+mod databases;
+mod loss;
+mod stops;
+
+pub use conditions::Precondition;
+pub use databases::DatabasePlan;
+pub use loss::Loss;
+
 use super::faults::{self, Fault};
+use super::make::Place;
 use super::options::Options;
 use super::sources::Sources;
 use super::streams::{self, StreamChoice};
 use super::verdict::Verdict;
 use crate::identify::Content;
 use crate::survey::{Range, product_of, ranges};
-use anchorlog_format::database::DatabaseState;
-use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::units::{Generation, LogPosition, LogTime, Signature};
+use anchorlog_format::units::{LogPosition, LogTime, Signature};
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::{Candidate, Naming};
-use anchorlog_replay::run::{self, DatabaseReport, Ending, Failure, Report, Setup};
-use anchorlog_replay::stop::{Reached, Stop, position_at_time};
+use anchorlog_replay::run::{self, Ending, Failure, Report, Setup};
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::Folder;
+use conditions::preconditions;
+use databases::{databases, untouched};
+use loss::loss_of;
 use serde::Serialize;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use stops::{closed_behind, note_on_stop, stop_condition, with_stop};
 
 /// A plan. `--dry-run` shows it, and a run carries it out.
 #[derive(Clone, Debug, Serialize)]
@@ -176,6 +187,12 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
 }
 
 impl Plan {
+    /// Judges the place of the result as well: whether it is free, and has room.
+    pub fn look_at(&mut self, place: &Place, sources: &Sources) {
+        self.preconditions.extend(place.conditions(sources));
+        self.possible = self.preconditions.iter().all(|condition| condition.holds);
+        self.steps = steps(self);
+    }
     /// The setup of the run in `folder`, which holds the files in the layout of the result.
     #[must_use]
     pub fn setup(&self, sources: &Sources, folder: Arc<dyn Folder>) -> Setup {

@@ -3,6 +3,7 @@
 use super::{Options, Precondition, Sources};
 use crate::identify::Content;
 use anchorlog_format::database::DatabaseState;
+use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::{Generation, Signature};
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::run::Failure;
@@ -36,7 +37,7 @@ pub(super) fn with_stop(
         },
         Err(error) => {
             let rule = "the logs reach back to the time of the stop";
-            conditions.push(Precondition { id: "time", rule, holds: false, found: error.reason });
+            conditions.push(Precondition { id: "time", rule, holds: false, found: error.reason, jet: None });
         }
     }
     options
@@ -64,7 +65,7 @@ pub(super) fn note_on_stop(sources: &Sources, signature: &Signature, stop: Gener
 const STOP_RULE: &str = "no database holds changes from behind the stop";
 
 pub(super) fn stop_condition(failure: &Failure) -> Precondition {
-    Precondition { id: "stop", rule: STOP_RULE, holds: false, found: failure.error.reason.clone() }
+    Precondition { id: "stop", rule: STOP_RULE, holds: false, found: failure.error.reason.clone(), jet: Some(failure.error.jet) }
 }
 
 /// Of the databases that were closed behind the stop the one that was closed last.
@@ -81,5 +82,5 @@ pub(super) fn closed_behind(sources: &Sources, signature: &Signature, stop: Stop
          copy is needed",
         path.display()
     );
-    Some(Precondition { id: "stop", rule: STOP_RULE, holds: false, found })
+    Some(Precondition { id: "stop", rule: STOP_RULE, holds: false, found, jet: Some(JetCode::RECOVERED_WITHOUT_UNDO) })
 }
