@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod demo;
 mod diff;
 mod docs;
@@ -13,6 +14,8 @@ const HELP: &str = "\
 cargo xtask CHORE
 
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
+  build FILE PAGE_KIB MIB [indexed] [SEED]
+             make a clean database: one table of about so many MiB
   docs       write docs/format from the declared structures
   fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
              fuzz every target, or those named; --driver: not by libFuzzer even where cargo-fuzz is
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["build", rest @ ..] => bench::make(rest),
         ["docs"] => docs::write(),
         ["records"] => {
             records::print();
