@@ -13,9 +13,11 @@ mod testdata;
 const HELP: &str = "\
 cargo xtask CHORE
 
-  bench SET [THREADS…]
+  bench replay SET [THREADS…]
              how fast the logs of a set are parsed, and replayed with so many threads (in a release build)
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
+  build FILE PAGE_KIB MIB [indexed] [SEED]
+             make a clean database: one table of about so many MiB
   docs       write docs/format from the declared structures
   fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
              fuzz every target, or those named; --driver: not by libFuzzer even where cargo-fuzz is
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["fuzz", rest @ ..] => fuzz::run(rest),
-        ["bench", set, threads @ ..] => bench::run(set, threads),
+        ["bench", "replay", set, threads @ ..] => bench::replay::run(set, threads),
+        ["build", rest @ ..] => bench::make(rest),
         ["docs"] => docs::write(),
         ["records"] => {
             records::print();

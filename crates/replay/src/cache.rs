@@ -53,7 +53,18 @@ struct Frame {
     used: bool,
 }
 
-type Key = (DatabaseId, PageNumber);
+/// A page of a database.
+pub(crate) type Key = (DatabaseId, PageNumber);
+
+/// A page that was taken out of the cache, or where it is to be read.
+pub(crate) enum CheckedOut {
+    /// Its image, and whether it differs from the file.
+    Here { image: Box<[u8]>, dirty: bool },
+    /// Not in memory: where its newest image lies.
+    There { file: Arc<dyn File>, offset: u64, length: usize },
+    /// Behind the end of the file.
+    BeyondEnd,
+}
 
 /// Page images of several databases, at most the stated number of bytes at rest.
 pub struct PageCache {
@@ -140,6 +151,40 @@ impl PageCache {
     #[must_use]
     pub fn page(&self, database: DatabaseId, page: PageNumber) -> Option<Page<'_>> {
         Page::new(&self.frames.get(&(database, page))?.image)
+    }
+    /// Takes a page out while a window of records is redone; [`Self::check_in`] brings it back.
+    pub(crate) fn check_out(&mut self, key: Key) -> CheckedOut {
+        if let Some(frame) = self.frames.get_mut(&key).filter(|frame| !frame.image.is_empty()) {
+            frame.used = true;
+            self.bytes -= frame.image.len();
+            return CheckedOut::Here { image: std::mem::take(&mut frame.image), dirty: frame.dirty };
+        }
+        let Some(backing) = self.backings.get(&key.0).filter(|backing| !key.1.is_none() && key.1.0 <= backing.pages) else {
+            return CheckedOut::BeyondEnd;
+        };
+        let (file, offset) = backing.place(key.1);
+        CheckedOut::There { file: file.clone(), offset, length: backing.size.bytes() }
+    }
+    /// Makes room for pages of so many bytes: those that are checked out, and those that they will become.
+    ///
+    /// # Errors
+    /// Any error of a file.
+    pub(crate) fn make_room(&mut self, bytes: usize) -> io::Result<()> {
+        while self.bytes.saturating_add(bytes) > self.limit && self.evict_one(None)? {}
+        Ok(())
+    }
+    /// Brings a page back, or in.
+    pub(crate) fn check_in(&mut self, key: Key, image: Box<[u8]>, dirty: bool) {
+        if dirty && let Some(backing) = self.backings.get_mut(&key.0) {
+            // Engines of old grew the file by touching a new page.
+            backing.pages = backing.pages.max(key.1.0);
+        }
+        self.keep(key, Frame { image, dirty, used: true });
+    }
+    /// Bytes of page images at most.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
     }
     /// Takes a page out for a change; [`Self::put`] brings it back.
     pub fn take(&mut self, database: DatabaseId, page: PageNumber) -> Option<Box<[u8]>> {
@@ -242,20 +287,23 @@ impl PageCache {
     }
 
     fn insert(&mut self, key: Key, frame: Frame) -> io::Result<()> {
+        self.keep(key, frame);
+        while self.bytes > self.limit && self.evict_one(Some(key))? {}
+        Ok(())
+    }
+    fn keep(&mut self, key: Key, frame: Frame) {
         self.bytes += frame.image.len();
         match self.frames.insert(key, frame) {
             Some(old) => self.bytes -= old.image.len(),
             None => self.clock.push_back(key),
         }
-        while self.bytes > self.limit && self.evict_one(key)? {}
-        Ok(())
     }
     /// Gives one page up, by the clock's second chance; `keep` is the page just put in.
-    fn evict_one(&mut self, keep: Key) -> io::Result<bool> {
+    fn evict_one(&mut self, keep: Option<Key>) -> io::Result<bool> {
         for _ in 0..=2 * self.clock.len() {
             let Some(key) = self.clock.pop_front() else { return Ok(false) };
             let Some(frame) = self.frames.get_mut(&key) else { continue };
-            if frame.used || key == keep || frame.image.is_empty() {
+            if frame.used || Some(key) == keep || frame.image.is_empty() {
                 frame.used = false;
                 self.clock.push_back(key);
                 continue;
@@ -287,10 +335,10 @@ impl PageCache {
 
 impl Backing {
     /// Where the newest image of a page lies.
-    fn place(&self, page: PageNumber) -> (&dyn File, u64) {
+    fn place(&self, page: PageNumber) -> (&Arc<dyn File>, u64) {
         match self.held.as_ref().and_then(|held| Some((held, held.slots.get(&page)?))) {
-            Some((held, &slot)) => (&*held.side, slot),
-            None => (&*self.file, self.size.offset_of(page)),
+            Some((held, &slot)) => (&held.side, slot),
+            None => (&self.file, self.size.offset_of(page)),
         }
     }
     /// An evicted page: to the side file while there is one, else to the database.
@@ -319,7 +367,7 @@ pub(crate) fn pages_of(bytes: u64, size: PageSize) -> u32 {
 }
 
 /// Judges a page as it came from the file; single flipped bits are corrected in memory (`db-2 §3`).
-fn judge(image: &mut [u8], number: PageNumber) -> Lookup {
+pub(crate) fn judge(image: &mut [u8], number: PageNumber) -> Lookup {
     match checksum::verify_page(image, number.0) {
         PageVerdict::Valid(_) => {}
         PageVerdict::Uninitialised => return Lookup::Zero,

@@ -4,4 +4,5 @@ pub mod data;
 pub mod dump_text;
 pub mod header_text;
 pub mod ml;
+pub mod random;
 pub mod steps;

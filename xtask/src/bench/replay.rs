@@ -1,4 +1,4 @@
-//! `cargo xtask bench SET [THREADS…]`: how fast logs are parsed and replayed.
+//! `cargo xtask bench replay SET [THREADS…]`: how fast logs are parsed and replayed.
 
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::log::file::LogFile;
@@ -18,6 +18,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// Parses and replays one set, replay once for each number of threads.
+///
+/// # Errors
+/// In words.
 pub fn run(name: &str, threads: &[&str]) -> Result<(), String> {
     let set = data::any_engine_set(name).ok_or(format!("no set {name} is here"))?;
     let before = set.folder().join("before");
