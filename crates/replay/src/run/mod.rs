@@ -14,6 +14,7 @@ mod start;
 mod stop;
 mod walk;
 
+pub use crate::redo::Hook;
 pub use crate::redo::damage::BadPage;
 pub use end::LostLogs;
 pub use start::Start;
@@ -83,6 +84,8 @@ pub struct Options {
     pub version_bytes: usize,
     /// Threads that change pages; the result is the same with any number.
     pub threads: usize,
+    /// Tests delay work on pages with it.
+    pub hook: Option<Hook>,
 }
 
 impl Default for Options {
@@ -102,6 +105,7 @@ impl Default for Options {
             cache_bytes: 256 << 20,
             version_bytes: 64 << 20,
             threads: 1,
+            hook: None,
         }
     }
 }
@@ -263,10 +267,12 @@ pub fn replay(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch) -> std::r
 fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> std::result::Result<Report, Failure> {
     let folder = setup.folder.clone();
     let spill = move || -> io::Result<Arc<dyn File>> { folder.create(Path::new(".anchorlog-versions")) };
-    let redo = Redo::new(
+    let mut redo = Redo::new(
         crate::cache::PageCache::new(setup.options.cache_bytes),
         Versions::new(BlobStore::new(setup.options.version_bytes, spill)),
     );
+    redo.threads = setup.options.threads;
+    redo.hook.clone_from(&setup.options.hook);
     let report = Report {
         ending: Ending::NoLogs,
         warning: None,

@@ -37,7 +37,10 @@ impl Run<'_> {
                     return Ok(false);
                 }
                 self.begin_log(&log, &path)?;
-                if self.redo_log(&log, from)? {
+                let stopped = self.redo_log(&log, from);
+                // The records in front of a failing one come first, and so do their errors (trap X12).
+                self.redo.settle()?;
+                if stopped? {
                     return Ok(true);
                 }
                 self.check_damage(&log, &path)?;
