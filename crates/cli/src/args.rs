@@ -2,6 +2,7 @@
 
 use anchorlog_format::units::{LogPosition, LogTime};
 use clap::{Args, Parser, Subcommand};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Recover, verify and read ESE databases (Exchange, Active Directory, Windows components) on any operating system.
@@ -136,6 +137,9 @@ pub struct Recover {
     /// Memory for pages
     #[arg(long, value_name = "MIB")]
     pub cache: Option<usize>,
+    /// Threads that change pages: all cores by default, and the same result with any number
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

@@ -10,9 +10,14 @@ use anchorlog_checksum::{self as checksum, PageVerdict};
 use anchorlog_format::page::{Page, PageEditor};
 use anchorlog_format::units::{DatabaseId, PageNumber, PageSize};
 use anchorlog_storage::File;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
+
+/// Pages that are worth a thread of their own.
+const PAGES_MIN: usize = 256;
 
 /// What a page turned out to be when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +78,8 @@ pub struct PageCache {
     clock: VecDeque<Key>,
     bytes: usize,
     limit: usize,
+    /// Threads that write pages at the end.
+    pub(crate) threads: usize,
     /// Page images written, for the report.
     written: u64,
 }
@@ -86,6 +93,7 @@ impl PageCache {
             frames: Map::default(),
             clock: VecDeque::new(),
             bytes: 0,
+            threads: 1,
             limit: limit.max(64 * PageSize::FOUR_KIB.bytes()),
             written: 0,
         }
@@ -114,7 +122,7 @@ impl PageCache {
     }
     /// Closes a database; pages not written are forgotten. Returns the flush types that its pages carry.
     pub fn detach(&mut self, database: DatabaseId) -> Option<FlushMap> {
-        self.discard(database, |_| true);
+        self.discard(database, |_, _| true);
         Some(self.backings.remove(&database)?.flush)
     }
     /// Data pages in the file.
@@ -226,7 +234,7 @@ impl PageCache {
     /// # Errors
     /// Any error of the file.
     pub fn resize(&mut self, database: DatabaseId, pages: u32) -> io::Result<()> {
-        self.discard(database, |page| page.0 > pages);
+        self.discard(database, |page, _| page.0 > pages);
         let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
         backing.file.set_size(backing.size.file_size(pages))?;
         backing.pages = pages;
@@ -241,7 +249,7 @@ impl PageCache {
     /// # Errors
     /// Any error of the file.
     pub fn zero(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) -> io::Result<()> {
-        self.discard(database, |page| page >= first && page <= last);
+        self.discard(database, |page, _| page >= first && page <= last);
         let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
         let zeros = vec![0; backing.size.bytes()];
         for page in first.0..=last.0.min(backing.pages) {
@@ -253,35 +261,51 @@ impl PageCache {
         }
         Ok(())
     }
-    /// Writes every changed page of a database to its file, ascending. With a side file, the pages kept there as well, but not
-    /// those for which `keep_out` holds: they keep their older image.
+    /// Writes every changed page of a database to its file, ascending, on all threads a part. With a side file, the pages kept there as
+    /// well, but not those for which `keep_out` holds: they keep their older image.
     ///
     /// # Errors
     /// Any error of the file.
     pub fn release(&mut self, database: DatabaseId, keep_out: impl Fn(PageNumber) -> bool) -> io::Result<()> {
+        self.discard(database, |page, frame| frame.dirty && keep_out(page));
         let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
         let slots = backing.held.as_mut().map(|held| std::mem::take(&mut held.slots)).unwrap_or_default();
-        let changed = self.frames.iter().filter(|((owner, _), frame)| *owner == database && frame.dirty);
-        let mut pages: Vec<PageNumber> = changed.map(|((_, page), _)| *page).chain(slots.keys().copied()).collect();
-        pages.sort_unstable();
-        pages.dedup();
-        for page in pages {
-            let key = (database, page);
-            if keep_out(page) {
-                if let Some(frame) = self.frames.remove(&key) {
-                    self.bytes -= frame.image.len();
-                }
-                continue;
-            }
-            if let Some(frame) = self.frames.get_mut(&key) {
-                backing.write(page, &mut frame.image)?;
-                frame.dirty = false;
-            } else if let (Some(&slot), Some(held)) = (slots.get(&page), &backing.held) {
-                let mut image = vec![0; backing.size.bytes()];
+        let changed = self.frames.iter_mut().filter(|((owner, _), frame)| *owner == database && frame.dirty);
+        let mut images: BTreeMap<PageNumber, &mut [u8]> = BTreeMap::new();
+        for ((_, page), frame) in changed {
+            frame.dirty = false;
+            images.insert(*page, &mut frame.image);
+        }
+        let aside: Vec<(PageNumber, u64)> =
+            slots.into_iter().filter(|(page, _)| !keep_out(*page) && !images.contains_key(page)).collect();
+        self.written += (images.len() + aside.len()) as u64;
+        let mut images: Vec<(PageNumber, &mut [u8])> = images.into_iter().collect();
+        for (page, image) in &mut images {
+            backing.turn_flush_type(*page, image);
+        }
+        let (file, size) = (&backing.file, backing.size);
+        let part = images.len().div_ceil(self.threads.max(1)).max(PAGES_MIN);
+        thread::scope(|scope| {
+            let parts: Vec<_> = images
+                .chunks_mut(part)
+                .map(|part| {
+                    scope.spawn(move || {
+                        part.iter_mut().try_for_each(|(page, image)| {
+                            checksum::set_page_checksum(image, page.0);
+                            file.write_at(size.offset_of(*page), image)
+                        })
+                    })
+                })
+                .collect();
+            // The first error in the order of the file, whichever came first.
+            parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).fold(Ok(()), io::Result::and)
+        })?;
+        for (page, slot) in aside {
+            let mut image = vec![0; size.bytes()];
+            if let Some(held) = &backing.held {
                 held.side.read_at(slot, &mut image)?;
-                backing.write(page, &mut image)?;
             }
-            self.written += 1;
+            backing.write(page, &mut image)?;
         }
         Ok(())
     }
@@ -321,10 +345,10 @@ impl PageCache {
         }
         Ok(false)
     }
-    fn discard(&mut self, database: DatabaseId, gone: impl Fn(PageNumber) -> bool) {
+    fn discard(&mut self, database: DatabaseId, gone: impl Fn(PageNumber, &Frame) -> bool) {
         let bytes = &mut self.bytes;
         self.frames.retain(|(owner, page), frame| {
-            let keep = *owner != database || !gone(*page);
+            let keep = *owner != database || !gone(*page, frame);
             if !keep {
                 *bytes -= frame.image.len();
             }
@@ -350,6 +374,12 @@ impl Backing {
         held.side.write_at(slot, image)
     }
     fn write(&mut self, page: PageNumber, image: &mut [u8]) -> io::Result<()> {
+        self.turn_flush_type(page, image);
+        checksum::set_page_checksum(image, page.0);
+        self.file.write_at(self.size.offset_of(page), image)
+    }
+    /// Gives an image the flush type that its next write carries.
+    fn turn_flush_type(&mut self, page: PageNumber, image: &mut [u8]) {
         if let Some(now) = Page::new(image) {
             let next = self.flush.advance(page, now);
             let flags = now.flags().with_flush_type(next.bits());
@@ -357,8 +387,6 @@ impl Backing {
                 editor.set_flags(flags);
             }
         }
-        checksum::set_page_checksum(image, page.0);
-        self.file.write_at(self.size.offset_of(page), image)
     }
 }
 

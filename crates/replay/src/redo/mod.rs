@@ -74,10 +74,8 @@ pub struct Redo {
     pub files_grow_on_touch: bool,
     /// Layout of CommitContext records: it follows the version of the log being read (trap G53).
     pub commit_contexts_have_flags: bool,
-    /// Threads that change pages, 1: the one that redoes; the result is the same with any number.
-    pub threads: usize,
-    /// Called before each piece of work on pages, by the thread that does it: tests delay it.
-    pub hook: Option<Hook>,
+    threads: usize,
+    hook: Option<Hook>,
     macros: BTreeMap<(SessionId, Dbtime), Macro>,
     macro_bytes: usize,
     damage: damage::Damage,
@@ -105,6 +103,9 @@ struct Macro {
     /// Pages that the group frees: they explain reverted pages once it commits (trap V21).
     freed: Vec<(DatabaseId, PageNumber)>,
 }
+
+/// Threads at most: more have too little to do each.
+const THREADS_MAX: usize = 64;
 
 /// Bytes that open macros may hold: far beyond what any engine logs in one.
 const MACRO_BYTES_LIMIT: usize = 256 << 20;
@@ -136,6 +137,13 @@ impl Redo {
             damage: damage::Damage::default(),
             window: Window::default(),
         }
+    }
+
+    /// Lets so many threads change pages, 1 without: the one that redoes; the result is the same with any number. `hook`: for tests.
+    pub fn use_threads(&mut self, threads: usize, hook: Option<Hook>) {
+        self.threads = threads.clamp(1, THREADS_MAX);
+        self.cache.threads = self.threads;
+        self.hook = hook;
     }
 
     /// Redoes one record that concerns pages or transactions, and all before it that wait; records of other kinds are for the run as a

@@ -7,6 +7,7 @@ mod close;
 mod create;
 mod databases;
 mod end;
+mod fetch;
 mod records;
 mod resize;
 mod stamps;
@@ -271,8 +272,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         crate::cache::PageCache::new(setup.options.cache_bytes),
         Versions::new(BlobStore::new(setup.options.version_bytes, spill)),
     );
-    redo.threads = setup.options.threads;
-    redo.hook.clone_from(&setup.options.hook);
+    redo.use_threads(setup.options.threads, setup.options.hook.clone());
     let report = Report {
         ending: Ending::NoLogs,
         warning: None,

@@ -1,8 +1,8 @@
 //! From log to log: whether each continues the one before, and what its damage means (`log-5 §7, §14`).
 
+use super::fetch::Fetch;
 use super::{INTERRUPTED, Run, Start};
 use crate::error::{ReplayError, Result};
-use crate::logs;
 use crate::stream::link::{LinkFault, LogLink};
 use anchorlog_format::database::version::Feature;
 use anchorlog_format::jet::JetCode;
@@ -24,10 +24,16 @@ impl Run<'_> {
         let mut from = start.position;
         let highest = self.setup.logs.highest_archive().map_or(0, |generation| generation.0) + 1;
         let total = usize::try_from(highest.saturating_sub(start.position.generation.0) + 1).unwrap_or(usize::MAX);
+        let mut fetch = Fetch::new(&self.setup.logs);
         loop {
-            let bytes = self.setup.logs.read(&path)?;
             let next = {
-                let log = logs::open(&bytes, &path)?;
+                let log = fetch.open(&path)?;
+                if self.setup.options.threads > 1
+                    && let Some(ahead) = self.setup.logs.candidate(Generation(log.header().generation.0.saturating_add(1)))
+                    && ahead != path
+                {
+                    fetch.read_ahead(ahead);
+                }
                 let generation = log.header().generation;
                 if !self.watch.generation(generation, self.report.generations.len(), total) {
                     return Err(ReplayError::new(INTERRUPTED, "interrupted").at(from));
