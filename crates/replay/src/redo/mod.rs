@@ -220,8 +220,9 @@ impl Redo {
         }
     }
 
-    /// Pages noted as missing that a file-size or space record explains (`log-4 §5.3`).
+    /// Pages noted as missing that a file-size or space record explains (`log-4 §5.3`). Nothing waits.
     pub fn explain_absent(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) {
+        debug_assert!(self.window.is_empty(), "records in front still wait");
         if let Some(database) = self.databases.get_mut(&database) {
             database.maps.clear_absent(first, last);
         }
@@ -292,8 +293,9 @@ impl Redo {
         };
         self.sessions.iter().flat_map(of)
     }
-    /// A new engine run begins: sessions of the one before are gone.
+    /// A new engine run begins: sessions of the one before are gone. Nothing waits.
     pub fn forget_sessions(&mut self) {
+        debug_assert!(self.window.is_empty(), "work of the run before still waits");
         self.sessions.clear();
         self.macros.clear();
         self.macro_bytes = 0;
@@ -309,6 +311,7 @@ impl Redo {
     /// # Errors
     /// None that pages cause: those that no record explained are noted (`log-4 §5.4`).
     pub fn leave_required_range(&mut self, id: DatabaseId, generation: Generation) -> Result<()> {
+        debug_assert!(self.window.is_empty(), "records in front still wait");
         let Some(database) = self.databases.get_mut(&id) else { return Ok(()) };
         let required = database.header.header.max_required;
         if generation <= required {
