@@ -85,7 +85,7 @@ pub(super) enum Effect {
     /// A page goes into a redo map.
     Note(Key, Reason, Entry),
     /// A page is bad.
-    Bad(DatabaseId, ReplayError),
+    Bad(Key, ReplayError),
     /// A page that may have been bad is made anew.
     MadeAnew(Key),
     /// A freed page explains a reverted one.
@@ -111,6 +111,7 @@ enum Access {
 pub(super) struct Bucket {
     pub shared: Arc<Shared>,
     pub slots: Vec<Slot>,
+    pub number: usize,
     /// Numbers of the work, ascending.
     pub work: Vec<usize>,
     /// By number of the work, ascending.
@@ -178,9 +179,10 @@ impl Slot {
 
 impl Bucket {
     /// A bucket without work.
-    pub fn new(shared: Arc<Shared>, slots: Vec<Slot>) -> Self {
+    pub fn new(shared: Arc<Shared>, number: usize, slots: Vec<Slot>) -> Self {
         Self {
             shared,
+            number,
             slots,
             work: Vec::new(),
             effects: Vec::new(),
@@ -418,7 +420,7 @@ impl Bucket {
         if let Ok(at) = self.slot_of(database, page) {
             self.slots[at].passed_over = true;
         }
-        self.tell(Effect::Bad(database, error.at(self.position)));
+        self.tell(Effect::Bad((database, page), error.at(self.position)));
         Ok(())
     }
     fn page_error(&self, key: Key, jet: JetCode, reason: &str) -> ReplayError {

@@ -28,6 +28,7 @@ use anchorlog_format::units::{
 pub use bucket::Hook;
 pub use scan::ScanDifference;
 use scan::Seen;
+use share::Running;
 use std::collections::BTreeMap;
 use window::Window;
 
@@ -80,6 +81,7 @@ pub struct Redo {
     macro_bytes: usize,
     damage: damage::Damage,
     window: Window,
+    running: Option<Running>,
 }
 
 /// Figures for the report.
@@ -136,6 +138,7 @@ impl Redo {
             macro_bytes: 0,
             damage: damage::Damage::default(),
             window: Window::default(),
+            running: None,
         }
     }
 
@@ -163,7 +166,7 @@ impl Redo {
     /// The error that ends redo, of this record or an earlier one: one of a record still waiting comes before it.
     pub fn take_in(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
         if self.window.is_full(self.cache.limit()) {
-            self.settle()?;
+            self.launch()?;
         }
         self.position = position;
         self.dispatch(raw, operation).map_err(|error| error.at(position))
@@ -222,7 +225,7 @@ impl Redo {
 
     /// Pages noted as missing that a file-size or space record explains (`log-4 §5.3`). Nothing waits.
     pub fn explain_absent(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) {
-        debug_assert!(self.window.is_empty(), "records in front still wait");
+        debug_assert!(self.window.is_empty() && self.running.is_none(), "records in front still wait");
         if let Some(database) = self.databases.get_mut(&database) {
             database.maps.clear_absent(first, last);
         }
@@ -295,7 +298,7 @@ impl Redo {
     }
     /// A new engine run begins: sessions of the one before are gone. Nothing waits.
     pub fn forget_sessions(&mut self) {
-        debug_assert!(self.window.is_empty(), "work of the run before still waits");
+        debug_assert!(self.window.is_empty() && self.running.is_none(), "work of the run before still waits");
         self.sessions.clear();
         self.macros.clear();
         self.macro_bytes = 0;
@@ -306,12 +309,16 @@ impl Redo {
     pub fn transaction_of(&self, session: SessionId) -> TransactionId {
         self.sessions.get(&session).map(|session| session.transaction).unwrap_or_default()
     }
+    /// Whether a generation is the first of which some database no longer has pages from the future, or has them again.
+    #[must_use]
+    pub fn leaves_required_range(&self, generation: Generation) -> bool {
+        self.databases.values().any(|database| database.future_data != (generation <= database.header.header.max_required))
+    }
     /// The first generation of which a database no longer has pages from the future: it leaves its required range.
     ///
     /// # Errors
     /// None that pages cause: those that no record explained are noted (`log-4 §5.4`).
     pub fn leave_required_range(&mut self, id: DatabaseId, generation: Generation) -> Result<()> {
-        debug_assert!(self.window.is_empty(), "records in front still wait");
         let Some(database) = self.databases.get_mut(&id) else { return Ok(()) };
         let required = database.header.header.max_required;
         if generation <= required {

@@ -112,7 +112,7 @@ impl Redo {
         let mut version = None;
         if owner.level > 0 {
             // The entry may come from another page: it is looked up in the version store, not in the window (trap X4).
-            if self.window.decides_over(head.version, self.versions.owner(head.version)) {
+            if self.decides_over(head.version) {
                 self.settle()?;
             }
             version = self.versions.get(head.version)?;

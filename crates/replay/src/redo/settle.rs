@@ -3,10 +3,11 @@
 
 use super::Redo;
 use super::bucket::{Bucket, Effect, Facts, Shared, Slot, decode};
-use super::share;
+use super::share::{self, Running};
 use super::window::{Kind, Window, Work};
-use crate::error::Result;
+use crate::error::{ReplayError, Result};
 use anchorlog_format::log::record::Operation;
+use anchorlog_format::units::{LogPosition, VersionId};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -16,21 +17,53 @@ impl Redo {
     /// # Errors
     /// The error of the first record in log order that fails; nothing behind it has been done but on pages, which are of no use then.
     pub fn settle(&mut self) -> Result<()> {
-        if self.window.is_empty() {
-            return Ok(());
+        self.launch()?;
+        self.launch()
+    }
+
+    /// Begins the work that waits, once the window before is done. While pages are worked on, what the records of the window before do
+    /// besides is noted, and further records are taken in.
+    pub(super) fn launch(&mut self) -> Result<()> {
+        let mut before = self.running.take();
+        let mut effects = Vec::new();
+        if let Some(running) = &mut before {
+            let mut buckets = running.wait();
+            self.bring_back(running, &mut buckets);
+            let failed = self.note_pages(&running.shared.window, &mut buckets, &mut effects);
+            if let Some(error) = failed {
+                // What was taken in behind the error is not done.
+                self.window.clear();
+                return Err(error);
+            }
         }
-        let mut window = std::mem::take(&mut self.window);
-        let numbers = share::share_out(&mut window, self.threads, self.hook.is_some());
-        let (shared, mut buckets) = self.hand_out(window, &numbers)?;
-        share::run(&mut buckets);
-        self.bring_back(&shared, &mut buckets, &numbers);
-        let result = self.note_all(&shared.window, &mut buckets);
-        drop(buckets);
+        if !self.window.is_empty() {
+            let mut window = std::mem::take(&mut self.window);
+            let here = self.threads < 2 || !share::is_worth_threads(&window) && self.hook.is_none();
+            let numbers = share::share_out(&mut window, if here { 1 } else { self.threads });
+            let (shared, buckets) = self.hand_out(window, &numbers)?;
+            self.running = Some(Running::begin(shared, numbers, buckets, here));
+        }
+        let Some(running) = &before else { return Ok(()) };
+        if let Err(error) = self.note_versions_of(&running.shared.window, effects) {
+            self.running = None;
+            self.window.clear();
+            return Err(error);
+        }
+        // Its memory is used again.
+        let shared = running.shared.clone();
+        drop(before);
         if let Some(shared) = Arc::into_inner(shared) {
             self.window = shared.window;
             self.window.clear();
         }
-        result
+        Ok(())
+    }
+
+    /// Whether work that is not noted yet may decide whether there is an entry of a version.
+    pub(super) fn decides_over(&self, version: VersionId) -> bool {
+        let owner = self.versions.owner(version);
+        let running = self.running.as_ref().map(|running| &running.shared.window);
+        running.into_iter().chain([&self.window]).any(|window| window.decides_over(version, owner))
     }
 
     /// Takes the pages out of the cache, each into its bucket.
@@ -62,7 +95,7 @@ impl Redo {
             hook: self.hook.clone(),
             window,
         });
-        let mut buckets: Vec<Bucket> = slots.into_iter().map(|slots| Bucket::new(shared.clone(), slots)).collect();
+        let mut buckets: Vec<Bucket> = (0..).zip(slots).map(|(number, slots)| Bucket::new(shared.clone(), number, slots)).collect();
         for (at, work) in shared.window.work.iter().enumerate().filter(|(_, work)| work.kind.is_page_work()) {
             let bucket = shared.window.named.get(work.named().start).and_then(|&page| numbers.get(page as usize));
             if let Some(bucket) = bucket.and_then(|&bucket| buckets.get_mut(bucket)) {
@@ -73,8 +106,9 @@ impl Redo {
     }
 
     /// The pages go back into the cache, in an order that does not depend on the buckets.
-    fn bring_back(&mut self, shared: &Shared, buckets: &mut [Bucket], numbers: &[usize]) {
-        for (&bucket, &place) in numbers.iter().zip(&shared.places) {
+    fn bring_back(&mut self, running: &Running, buckets: &mut [Bucket]) {
+        buckets.sort_by_key(|bucket| bucket.number);
+        for (&bucket, &place) in running.numbers.iter().zip(&running.shared.places) {
             let slot = buckets.get_mut(bucket).and_then(|bucket| bucket.slots.get_mut(place as usize));
             if let Some(slot) = slot.filter(|slot| slot.is_good()) {
                 self.cache.check_in(slot.key, std::mem::take(&mut slot.image), slot.dirty);
@@ -82,8 +116,8 @@ impl Redo {
         }
     }
 
-    /// What the records did besides changing pages, up to the first that failed.
-    fn note_all(&mut self, window: &Window, buckets: &mut [Bucket]) -> Result<()> {
+    /// What the records did to redo maps and bad pages, up to the first that failed, whose error this returns. `rest`: the other effects.
+    fn note_pages(&mut self, window: &Window, buckets: &mut [Bucket], rest: &mut Vec<(usize, Effect)>) -> Option<ReplayError> {
         let failed = buckets.iter_mut().filter_map(|bucket| bucket.error.take()).min_by_key(|(at, _)| *at);
         let mut effects: Vec<(usize, Effect)> = Vec::new();
         for bucket in buckets.iter_mut() {
@@ -92,21 +126,50 @@ impl Redo {
         if buckets.len() > 1 {
             effects.sort_by_key(|(at, _)| *at);
         }
+        for (at, effect) in effects {
+            if failed.as_ref().is_some_and(|(failed, _)| at > *failed) {
+                break;
+            }
+            let position = window.work.get(at).map_or(self.position, |work| work.position);
+            if let Some(effect) = self.note_page(effect, position) {
+                rest.push((at, effect));
+            }
+        }
+        if failed.is_none() {
+            self.counts.page_changes += buckets.iter().map(|bucket| bucket.page_changes).sum::<u64>();
+        }
+        failed.map(|(_, error)| error)
+    }
+    fn note_page(&mut self, effect: Effect, position: LogPosition) -> Option<Effect> {
+        match effect {
+            Effect::Note((id, page), reason, entry) => {
+                if let Some(database) = self.databases.get_mut(&id) {
+                    database.maps.note(reason, page, entry);
+                }
+            }
+            Effect::Explained((id, page)) => {
+                if let Some(database) = self.databases.get_mut(&id) {
+                    database.maps.clear_reverted(page);
+                }
+            }
+            Effect::Bad((id, page), error) => self.note_bad(id, page, &error),
+            Effect::MadeAnew((id, page)) => self.damage.made_anew(id, page),
+            Effect::Scanned { differs, key } => self.note_scanned(key, position, differs),
+            Effect::Version { .. } | Effect::Deferred(..) => return Some(effect),
+        }
+        None
+    }
+
+    /// What the records did to the version store.
+    fn note_versions_of(&mut self, window: &Window, effects: Vec<(usize, Effect)>) -> Result<()> {
         let mut effects = effects.into_iter().peekable();
-        let last = failed.as_ref().map_or(window.work.len(), |(at, _)| at + 1);
-        for (at, work) in window.work.iter().enumerate().take(last) {
+        for (at, work) in window.work.iter().enumerate() {
             self.note_work(window, work).map_err(|error| error.at(work.position))?;
             while let Some((_, effect)) = effects.next_if(|(of, _)| *of == at) {
-                self.note_effect(effect, work).map_err(|error| error.at(work.position))?;
+                self.note_version(effect).map_err(|error| error.at(work.position))?;
             }
         }
-        match failed {
-            Some((_, error)) => Err(error),
-            None => {
-                self.counts.page_changes += buckets.iter().map(|bucket| bucket.page_changes).sum::<u64>();
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
     /// What needs no page.
@@ -145,27 +208,13 @@ impl Redo {
         Ok(())
     }
 
-    fn note_effect(&mut self, effect: Effect, work: &Work) -> Result<()> {
+    fn note_version(&mut self, effect: Effect) -> Result<()> {
         match effect {
-            Effect::Note((id, page), reason, entry) => {
-                if let Some(database) = self.databases.get_mut(&id) {
-                    database.maps.note(reason, page, entry);
-                }
-            }
-            Effect::Explained((id, page)) => {
-                if let Some(database) = self.databases.get_mut(&id) {
-                    database.maps.clear_reverted(page);
-                }
-            }
-            Effect::Bad(id, error) => self.pass_over(id, error)?,
-            Effect::MadeAnew((id, page)) => self.damage.made_anew(id, page),
             Effect::Version { head, key, bookmark_data, before } => self.versions.add(&head, &key, &bookmark_data, &before)?,
-            Effect::Deferred(session, version, deferred) => {
-                if !self.versions.contains(version) {
-                    self.sessions.entry(session).or_default().deferred.insert(version, deferred);
-                }
+            Effect::Deferred(session, version, deferred) if !self.versions.contains(version) => {
+                self.sessions.entry(session).or_default().deferred.insert(version, deferred);
             }
-            Effect::Scanned { differs, key } => self.note_scanned(key, work.position, differs),
+            _ => {}
         }
         Ok(())
     }

@@ -20,6 +20,11 @@ const GROWTH_LOGGED: LogVersion = LogVersion::segmented(5, 4);
 impl Run<'_> {
     /// Redo from generation to generation (`log-5 §7`); `true` when the stop was reached.
     pub(super) fn redo_logs(&mut self, start: &Start) -> Result<bool> {
+        let stopped = self.walk(start);
+        // The records in front of a failing one come first, and so do their errors (trap X12).
+        self.redo.settle().and(stopped)
+    }
+    fn walk(&mut self, start: &Start) -> Result<bool> {
         let mut path = start.path.clone();
         let mut from = start.position;
         let highest = self.setup.logs.highest_archive().map_or(0, |generation| generation.0) + 1;
@@ -43,10 +48,7 @@ impl Run<'_> {
                     return Ok(false);
                 }
                 self.begin_log(&log, &path)?;
-                let stopped = self.redo_log(&log, from);
-                // The records in front of a failing one come first, and so do their errors (trap X12).
-                self.redo.settle()?;
-                if stopped? {
+                if self.redo_log(&log, from)? {
                     return Ok(true);
                 }
                 self.check_damage(&log, &path)?;
@@ -141,7 +143,12 @@ impl Run<'_> {
     fn begin_log(&mut self, log: &LogFile<'_>, path: &Path) -> Result<()> {
         let header = log.header().clone();
         let generation = header.generation;
-        self.redo.files_grow_on_touch = header.version() < GROWTH_LOGGED;
+        let grow = header.version() < GROWTH_LOGGED;
+        if grow != self.redo.files_grow_on_touch || self.redo.leaves_required_range(generation) {
+            // Pages of records in front are judged by what holds there.
+            self.redo.settle()?;
+        }
+        self.redo.files_grow_on_touch = grow;
         self.redo.commit_contexts_have_flags = header.version().has_commit_context_flags();
         self.link = Some(LogLink::of(log));
         let ids: Vec<DatabaseId> = self.redo.databases.keys().copied().collect();
