@@ -122,6 +122,7 @@ pub(super) struct Bucket {
     /// The work being done.
     at: usize,
     pub(super) position: LogPosition,
+    /// Without a level where no version entry is asked for.
     pub(super) owner: Owner,
     named: Range<usize>,
 }
@@ -210,6 +211,9 @@ impl Bucket {
             self.at = at;
             self.position = work.position;
             self.owner = work.owner;
+            if shared.window.drops_behind(work.owner.session, at) {
+                self.owner.level = 0;
+            }
             self.named = work.named();
             if let Err(error) = self.redo(&shared, work) {
                 shared.failed.fetch_min(at, Ordering::Relaxed);

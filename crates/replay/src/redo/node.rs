@@ -29,7 +29,7 @@ impl Redo {
     /// The open transaction of a session, as the records so far have it.
     pub(super) fn owner(&self, session: SessionId) -> Owner {
         let known = self.sessions.get(&session);
-        known.map_or_else(Owner::default, |session| Owner { level: session.level, transaction: session.transaction })
+        known.map_or_else(Owner::default, |known| Owner { session, level: known.level, transaction: known.transaction })
     }
     /// Tells the window which version entries a node record may add.
     pub(super) fn adds_versions(&mut self, operation: &Operation<'_>) {

@@ -164,6 +164,9 @@ impl Redo {
     fn note_versions_of(&mut self, window: &Window, effects: Vec<(usize, Effect)>) -> Result<()> {
         let mut effects = effects.into_iter().peekable();
         for (at, work) in window.work.iter().enumerate() {
+            if matches!(work.kind, Kind::Node { .. }) && window.drops_behind(work.owner.session, at) {
+                continue;
+            }
             self.note_work(window, work).map_err(|error| error.at(work.position))?;
             while let Some((_, effect)) = effects.next_if(|(of, _)| *of == at) {
                 self.note_version(effect).map_err(|error| error.at(work.position))?;

@@ -29,11 +29,15 @@ pub(super) fn share_out(window: &mut Window, count: usize) -> Vec<usize> {
     let leaders: Vec<usize> = (0..).zip(&window.seats.clone()).map(|(page, _)| window.leader(page) as usize).collect();
     let mut costs = vec![0_u64; window.seats.len()];
     for (at, seat) in window.seats.iter().enumerate() {
-        costs[leaders[at]] += if seat.read { 4 } else { 1 };
+        costs[leaders[at]] += if seat.read { 2 } else { 1 };
     }
     for work in window.work.iter().filter(|work| work.kind.is_page_work()) {
         if let Some(&page) = window.named.get(work.named().start) {
-            costs[leaders[page as usize]] += if matches!(work.kind, Kind::Node { .. }) { 1 } else { 8 };
+            costs[leaders[page as usize]] += match work.kind {
+                Kind::Node { .. } => 1,
+                Kind::Group => 24,
+                _ => 4,
+            };
         }
     }
     let mut filled = vec![0_u64; count];

@@ -55,11 +55,11 @@ impl Redo {
         }
         while session.level > to {
             let kind = if session.level > 1 { Kind::Lower(id, session.level) } else { Kind::DropSession(id) };
+            if session.level == 1 {
+                self.window.drops(id, true);
+            }
             self.window.push(self.position, kind, Owner::default());
             session.level -= 1;
-        }
-        if to == 0 {
-            self.window.drops(id);
         }
     }
     /// Pages do not change: each change was undone by a record of its own; what is left was never logged as undone.
@@ -70,13 +70,14 @@ impl Redo {
             if session.level == 0 {
                 break;
             }
+            self.window.drops(id, false);
             self.window.push(self.position, Kind::DropLevel(id, session.level), Owner::default());
             session.level -= 1;
         }
         if session.level == 0 {
+            self.window.drops(id, true);
             self.window.push(self.position, Kind::DropSession(id), Owner::default());
         }
-        self.window.drops(id);
         Ok(())
     }
 

@@ -33,6 +33,7 @@ pub(super) struct Work {
 /// The open transaction of a session at a record; level 0: none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Owner {
+    pub session: SessionId,
     pub level: u8,
     pub transaction: TransactionId,
 }
@@ -104,9 +105,10 @@ pub(super) struct Window {
     page_bytes: usize,
     /// The oldest of the version entries that the window adds.
     oldest: Option<VersionId>,
-    /// Entries that it removes, and sessions of which it drops some.
+    /// Entries that it removes.
     removed: Map<VersionId, ()>,
-    dropped: Map<SessionId, ()>,
+    /// Sessions of which it drops entries, with the number of the last work that drops all.
+    dropped: Map<SessionId, usize>,
 }
 
 impl Window {
@@ -170,9 +172,16 @@ impl Window {
         self.undone.push((version, entry));
         Kind::Undo(self.undone.len() - 1)
     }
-    /// The work before drops entries of a session.
-    pub fn drops(&mut self, session: SessionId) {
-        self.dropped.insert(session, ());
+    /// The next work drops entries of a session.
+    pub fn drops(&mut self, session: SessionId, all: bool) {
+        let last = self.dropped.entry(session).or_default();
+        if all {
+            *last = self.work.len();
+        }
+    }
+    /// Whether all entries of a work's session are dropped further on in the window: then none needs to be made.
+    pub fn drops_behind(&self, session: SessionId, at: usize) -> bool {
+        self.dropped.get(&session).is_some_and(|&last| at < last)
     }
     /// Whether work of this window may decide whether there is an entry of a version, which `owner` made as far as is known.
     pub fn decides_over(&self, version: VersionId, owner: Option<SessionId>) -> bool {
