@@ -18,6 +18,7 @@ pub struct Database {
     header: HeaderPage,
     copies: Copies,
     pages: u32,
+    bytes: u64,
     cache: PageCache,
 }
 
@@ -38,7 +39,7 @@ impl Database {
         let size = file.size().map_err(io)?;
         let pages = pages_of(size, header.page_size());
         let cache = PageCache::new(file, header.page_size(), memory, DropAny);
-        Ok(Self { name, header, copies, pages, cache })
+        Ok(Self { name, header, copies, pages, bytes: size, cache })
     }
     /// Its name in messages.
     #[must_use]
@@ -64,6 +65,11 @@ impl Database {
     #[must_use]
     pub const fn pages(&self) -> u32 {
         self.pages
+    }
+    /// Bytes of the file.
+    #[must_use]
+    pub const fn file_bytes(&self) -> u64 {
+        self.bytes
     }
     /// A verified page.
     ///

@@ -20,18 +20,26 @@ pub struct Error {
     pub jet: JetCode,
     /// What was found.
     pub message: String,
+    /// Number of the invariant that is broken (`db-3 §18`), where it is known.
+    pub rule: Option<&'static str>,
 }
 
 impl Error {
     /// An error at a place.
     #[must_use]
     pub fn new(place: Place, jet: JetCode, message: impl Into<String>) -> Self {
-        Self { place, jet, message: message.into() }
+        Self { place, jet, message: message.into(), rule: None }
+    }
+    /// The same error with the number of the invariant that is broken.
+    #[must_use]
+    pub const fn with_rule(mut self, rule: &'static str) -> Self {
+        self.rule = Some(rule);
+        self
     }
     /// The same as a finding; the hint is the code's own.
     #[must_use]
     pub fn finding(&self) -> Finding {
-        Finding::error(self.place.clone(), self.jet, self.message.clone())
+        Finding { rule: self.rule, ..Finding::error(self.place.clone(), self.jet, self.message.clone()) }
     }
     /// The same as a finding of another severity.
     #[must_use]
