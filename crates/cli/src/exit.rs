@@ -42,6 +42,8 @@ impl From<Exit> for ExitCode {
 pub struct Trouble {
     exit: Exit,
     finding: Box<Finding>,
+    /// What was found, where that is the reason.
+    findings: Vec<Finding>,
     /// What was left as it was.
     untouched: &'static str,
 }
@@ -50,7 +52,7 @@ impl Trouble {
     /// The command itself is wrong.
     pub fn usage(message: impl Into<String>, hint: &str) -> Self {
         let finding = Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, message) }.with_hint(hint);
-        Self { exit: Exit::Usage, finding: Box::new(finding), untouched: "Nothing was touched." }
+        Self { exit: Exit::Usage, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }
     }
 
     /// A file could not be read.
@@ -65,12 +67,12 @@ impl Trouble {
         };
         let exit = if error.kind() == io::ErrorKind::InvalidInput { Exit::Usage } else { Exit::Failed };
         let finding = Finding::error(Place::file(path.display().to_string()), jet, error.to_string()).with_hint(hint);
-        Self { exit, finding: Box::new(finding), untouched: "Nothing was touched." }
+        Self { exit, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }
     }
 
     /// A precondition does not hold.
     pub fn refused(finding: Finding) -> Self {
-        Self { exit: Exit::Refused, finding: Box::new(finding), untouched: "Nothing was touched." }
+        Self { exit: Exit::Refused, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }
     }
 
     /// It failed on the way.
@@ -78,8 +80,22 @@ impl Trouble {
         Self {
             exit: Exit::Failed,
             finding: Box::new(finding),
+            findings: Vec::new(),
             untouched: "Nothing was published, and the sources are as they were.",
         }
+    }
+
+    /// A publication in place was begun and not completed.
+    pub fn cut_off(finding: Finding) -> Self {
+        Self {
+            untouched: "The publication in place was begun: give the same command again to complete it.",
+            ..Self::failed(finding)
+        }
+    }
+
+    /// Tells all that led to it as well.
+    pub fn because_of(self, findings: Vec<Finding>) -> Self {
+        Self { findings, ..self }
     }
 
     /// The user interrupted it.
@@ -88,6 +104,7 @@ impl Trouble {
         Self {
             exit: Exit::Interrupted,
             finding: Box::new(finding),
+            findings: Vec::new(),
             untouched: "Nothing was published, and nothing is left half done.",
         }
     }
@@ -98,14 +115,17 @@ impl Trouble {
             std::process::exit(0);
         }
         let finding = Finding::error(Place::default(), JetCode::DISK_FULL, format!("the output could not be written: {error}"));
-        Self { exit: Exit::Failed, finding: Box::new(finding), untouched: "Nothing was touched." }
+        Self { exit: Exit::Failed, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }
     }
 
     /// Tells it, as text on standard error or as JSON on standard output.
     pub fn report(self, json: bool) -> Exit {
         if json {
-            println!("{}", json!({ "error": self.finding, "untouched": self.untouched }));
+            println!("{}", json!({ "error": self.finding, "findings": self.findings, "untouched": self.untouched }));
         } else {
+            for finding in &self.findings {
+                eprintln!("{}", crate::render::finding(finding));
+            }
             eprintln!("{}", crate::render::finding(&self.finding));
             eprintln!("{}", self.untouched);
         }

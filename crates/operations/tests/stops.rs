@@ -4,7 +4,7 @@ use anchorlog_database::canonical::{self, Tables};
 use anchorlog_database::database::Database;
 use anchorlog_format::database::{DatabaseState, HeaderPage};
 use anchorlog_format::units::{Generation, LogPosition, LogTime};
-use anchorlog_operations::recover::{Inputs, Options, Place, Plan, Report, Sources, Verdict, make, plan};
+use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, Report, Sources, Verdict, make, plan};
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::stop::Stop;
 use anchorlog_storage::{DiskFolder, Folder};
@@ -25,6 +25,10 @@ fn planned(folder: &Path, options: &Options) -> (Sources, Plan) {
     let sources = Sources::gather(&Inputs { folder: folder.to_owned(), ..Inputs::default() }).unwrap();
     let plan = plan(&sources, options).unwrap();
     (sources, plan)
+}
+
+fn plan_of(sources: &Sources) -> Plan {
+    plan(sources, &Options::default()).unwrap()
 }
 
 fn recover(folder: &Path, options: &Options, out: &Path) -> Report {
@@ -97,7 +101,8 @@ fn every_stop_gives_a_clean_and_sound_database() {
         }
         // What comes after the stop is not in the result: its logs go on from there.
         let again = Sources::gather(&Inputs { folder: target, ..Inputs::default() }).unwrap();
-        assert!(anchorlog_operations::recover::plan(&again, &Options::default()).unwrap().possible, "{position}");
+        let again = plan_of(&again);
+        assert!(again.possible, "{position}: {:?} {:?}", again.faults, again.preconditions);
     }
     assert!(made > 3, "{made} databases");
 }
@@ -139,14 +144,25 @@ fn later_logs_do_not_go_into_the_result() {
 #[test]
 fn a_stop_before_what_a_database_holds_already_is_refused_with_the_earliest_possible_one() {
     let set = data::engine_set("lost-4k-1db").expect("the set is in every checkout").folder().join("base");
-    for stop in [Stop::Generation(Generation(3)), Stop::Position(LogPosition::new(0xB, 1, 0))] {
-        let (_, plan) = planned(&set, &at(stop));
-        assert!(!plan.possible);
+    // Its pages are older than its header would let them be: a stop that the header alone would forbid is possible.
+    let work = tempfile::tempdir().unwrap();
+    let (_, plan) = planned(&set, &at(Stop::Generation(Generation(3))));
+    assert!(plan.notes.iter().any(|note| note.contains("may hold changes from behind the stop")), "{:?}", plan.notes);
+    recover(&set, &at(Stop::Generation(Generation(3))), &work.path().join("third"));
+    // Once it was recovered to the end it is newer for good.
+    let newest = work.path().join("newest");
+    let report = recover(&set, &Options::default(), &newest);
+    let page = header(&newest.join(&report.databases[0].path));
+    for stop in [Stop::Generation(Generation(3)), Stop::Position(positions(&set.join("log"), 50)[9])] {
+        let (sources, plan) = planned(&newest, &at(stop));
+        assert!(!plan.possible, "{stop:?} {:?} {:?} {:?}", plan.databases, plan.generations, plan.notes);
         let condition = plan.preconditions.iter().find(|condition| condition.id == "stop").expect("the condition is there");
-        assert!(!condition.holds && condition.found.contains("all of generation 0xb"), "{}", condition.found);
+        let earliest = page.header.consistent_position.to_string();
+        assert!(!condition.holds && condition.found.contains(&earliest), "{}", condition.found);
+        let refused = make(&plan, &sources, &Place::Out(work.path().join("new")), &ambient(), &mut ()).unwrap_err();
+        assert!(matches!(refused, MakeError::Refused { .. }), "{refused:?}");
+        assert!(!work.path().join("new").exists());
     }
-    let (_, plan) = planned(&set, &at(Stop::Generation(Generation(0xB))));
-    assert!(plan.possible, "{:?}", plan.preconditions);
 }
 
 #[test]

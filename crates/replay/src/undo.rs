@@ -3,7 +3,7 @@
 use crate::error::{ReplayError, Result};
 use crate::redo::Redo;
 use crate::seek::{self, Bookmark};
-use crate::versions::{Change, Version};
+use crate::versions::{Change, Version, VersionHead};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{
     ChangeFlags, MacroMark, NodeHead, Operation, PageHead, Rollback, Undo, UndoInfo, VersionOperation,
@@ -53,14 +53,14 @@ impl Redo {
         let Some(open) = self.sessions.get(&id).map(|session| session.level).filter(|&level| level > 0) else { return Ok(0) };
         *transactions += 1;
         for level in (1..=open).rev() {
-            for version in self.versions.newest_first(id, level) {
-                if let Some(version) = self.versions.find(version).copied() {
+            while let Some(newest) = self.versions.take_newest(id, level) {
+                if let Some(version) = self.versions.get(newest)? {
                     match self.undo_version(&version, level, log) {
                         Ok(()) => changes += 1,
-                        Err(error) => self.pass_over_undo(&version, error)?,
+                        Err(error) => self.pass_over_undo(&version.head, error)?,
                     }
                 }
-                self.versions.remove(version);
+                self.versions.remove(newest);
             }
             log.append(&Operation::Rollback(Rollback { session: id, levels: 1 }))?;
             if let Some(session) = self.sessions.get_mut(&id) {
@@ -77,7 +77,7 @@ impl Redo {
 
     /// A change that cannot be taken back because its page is bad. Behind a bad page that was passed over, a node may also have lost
     /// its way down the tree.
-    fn pass_over_undo(&mut self, version: &Version, error: ReplayError) -> Result<()> {
+    fn pass_over_undo(&mut self, version: &VersionHead, error: ReplayError) -> Result<()> {
         let astray = error.jet == JetCode::DATABASE_CORRUPTED && !self.bad_pages().is_empty();
         match error.page {
             Some(page) if astray => {
@@ -90,9 +90,9 @@ impl Redo {
 
     /// A replace that changed nothing is undone like any other: only the engine's own entries of such a replace, which was never
     /// logged, are passed over.
-    fn undo_version(&mut self, version: &Version, level: u8, log: &mut dyn UndoLog) -> Result<()> {
-        let (key, data) = (self.versions.bytes(version.key)?, self.versions.bytes(version.bookmark_data)?);
-        let bookmark = Bookmark { key: &key, data: &data, unique: version.unique };
+    fn undo_version(&mut self, whole: &Version, level: u8, log: &mut dyn UndoLog) -> Result<()> {
+        let Version { head: version, key, bookmark_data: data, .. } = whole;
+        let bookmark = Bookmark { key, data, unique: version.unique };
         let (page, line) = seek::find(&mut self.cache, version.database, version.root, bookmark)?;
         let flags = ChangeFlags(if version.unique { ChangeFlags::UNIQUE } else { 0 });
         let head = |page: PageNumber, line: u16, dbtime: Dbtime, dbtime_before: Dbtime| NodeHead {
@@ -112,7 +112,7 @@ impl Redo {
             object: version.objid,
         };
         if let Some(logged_for) = version.unlogged_on {
-            self.log_before_image(version, &key, &data, head(logged_for, 0, Dbtime::NIL, Dbtime::NIL), log)?;
+            Self::log_before_image(whole, head(logged_for, 0, Dbtime::NIL, Dbtime::NIL), log)?;
         }
         let before = self.cache.page(version.database, page).map(|page| page.dbtime()).unwrap_or_default();
         let database = self.databases.get_mut(&version.database);
@@ -120,27 +120,17 @@ impl Redo {
             database.ok_or_else(|| ReplayError::new(JetCode::DATABASE_CORRUPTED, "a change of a database that is gone"))?;
         database.highest_dbtime.0 += 1;
         let head = head(page, line, database.highest_dbtime, before);
-        let undo =
-            Undo { head, operation: operation_of(&version.change), undone_level: version.level, key: &key, bookmark_data: &data };
+        let undo = Undo { head, operation: operation_of(&version.change), undone_level: version.level, key, bookmark_data: data };
         self.position = log.append(&Operation::Undo(undo))?;
-        self.undo_on_page(version, &head)
+        self.undo_on_page(whole, &head)
     }
 
     /// A replace or delete that a page shows while the log lacks its before image: the image goes to the log first.
-    fn log_before_image(
-        &mut self,
-        version: &Version,
-        key: &[u8],
-        data: &[u8],
-        head: NodeHead,
-        log: &mut dyn UndoLog,
-    ) -> Result<()> {
-        let (image, size_max) = match version.change {
-            Change::Replace { before, max_size } => (self.versions.bytes(before)?, max_size),
-            _ => (Vec::new(), 0),
-        };
-        let operation = operation_of(&version.change);
-        let info = UndoInfo { head, operation, size_max, size_delta: 0, key, bookmark_data: data, image: &image };
+    fn log_before_image(version: &Version, head: NodeHead, log: &mut dyn UndoLog) -> Result<()> {
+        let size_max = if let Change::Replace { max_size } = version.head.change { max_size } else { 0 };
+        let (key, bookmark_data, image) = (&version.key[..], &version.bookmark_data[..], &version.before[..]);
+        let operation = operation_of(&version.head.change);
+        let info = UndoInfo { head, operation, size_max, size_delta: 0, key, bookmark_data, image };
         log.append(&Operation::UndoInfo(info))?;
         Ok(())
     }

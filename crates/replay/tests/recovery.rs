@@ -190,13 +190,17 @@ fn recovering_a_recovered_folder_changes_no_database_byte() {
 
 #[test]
 fn the_same_input_clock_and_seed_give_identical_bytes_whatever_the_cache() {
+    let spilled = std::cell::Cell::new(0);
     for set in crash_sets() {
         let recovered = |cache_bytes: usize, version_bytes: usize| {
             let work = tempfile::tempdir().unwrap();
             copy_folder(&set.folder().join("before"), work.path()).unwrap();
             let options = Options { cache_bytes, version_bytes, ..Options::default() };
-            let made = run::replay(&setup(work.path(), options), &ambient(), &mut ());
-            made.ok().map(|_| contents(work.path()))
+            let made = run::replay(&setup(work.path(), options), &ambient(), &mut ()).ok()?;
+            let files = contents(work.path());
+            assert!(files.keys().all(|path| !path.to_string_lossy().contains(".anchorlog")), "{}: work files are left", set.name);
+            spilled.set(spilled.get().max(made.spilled));
+            Some(files)
         };
         let first = recovered(256 << 20, 64 << 20);
         assert!(first == recovered(256 << 20, 64 << 20), "{}: two runs differ", set.name);
@@ -212,6 +216,29 @@ fn the_same_input_clock_and_seed_give_identical_bytes_whatever_the_cache() {
             }
         }
     }
+    println!("at most {} bytes of before images in the working folder", spilled.get());
+}
+
+#[test]
+fn before_images_that_memory_has_no_room_for_go_to_the_working_folder_and_are_gone_afterwards() {
+    let sets = crash_sets();
+    let mut spilled = 0;
+    for set in sets.iter().filter(|set| set.name.starts_with("micro-tx-uncommitted-big") || set.name.starts_with("mixed")) {
+        let work = tempfile::tempdir().unwrap();
+        copy_folder(&set.folder().join("before"), work.path()).unwrap();
+        let options = Options { cache_bytes: 0, version_bytes: 0, ..Options::default() };
+        let report = run::replay(&setup(work.path(), options), &ambient(), &mut ())
+            .unwrap_or_else(|failure| panic!("{}: {}", set.name, failure.error));
+        assert!(report.undone.changes > 100, "{}: {:?}", set.name, report.undone);
+        spilled += usize::from(report.spilled > 0);
+        assert!(contents(work.path()).keys().all(|path| !path.to_string_lossy().contains(".anchorlog")), "{}", set.name);
+        let mut problems = Vec::new();
+        compare_databases(&set.folder(), work.path(), &mut problems);
+        assert_eq!(problems, Vec::<String>::new(), "{}", set.name);
+    }
+    println!("{spilled} sets");
+    // A bare clone has none that is large enough.
+    assert!(spilled > 0 || sets.len() < 100);
 }
 
 fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

@@ -20,6 +20,8 @@ const JOURNAL_HEAD: &str = "anchorlog publish 1";
 pub struct WorkFolder {
     path: PathBuf,
     lock: Option<FileLock>,
+    /// Folders on the way that did not exist, the deepest first: where nothing is published they go as well.
+    made: Vec<PathBuf>,
 }
 
 /// One change that [`WorkFolder::publish_over`] makes; paths are relative to the folder.
@@ -37,16 +39,27 @@ impl WorkFolder {
     /// # Errors
     /// Any error of the file system.
     pub fn begin(parent: &Path, name: &str) -> io::Result<Self> {
+        let missing = |place: &&Path| !place.as_os_str().is_empty() && !place.exists();
+        let made: Vec<PathBuf> = parent.ancestors().take_while(missing).map(Path::to_path_buf).collect();
         fs::create_dir_all(parent)?;
         for attempt in 0..1000_u32 {
             let path = parent.join(format!("{WORK_PREFIX}{name}-{}-{attempt}", std::process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => {
-                    let lock = FileLock::exclusive(&lock_of(&path))?;
-                    return Ok(Self { path, lock: Some(lock) });
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // The lock comes first: a folder without one is a leftover.
+            let lock = match FileLock::exclusive(&lock_of(&path)) {
+                Ok(lock) => lock,
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => continue,
                 Err(error) => return Err(error),
+            };
+            match fs::create_dir(&path) {
+                // Someone who took the lock file for a leftover may have removed it before it was locked.
+                Ok(()) if lock_of(&path).exists() => return Ok(Self { path, lock: Some(lock), made }),
+                Ok(()) => fs::remove_dir(&path)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    drop(lock);
+                    let _ = fs::remove_file(lock_of(&path));
+                    return Err(error);
+                }
             }
         }
         Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("too many working folders in {}", parent.display())))
@@ -91,10 +104,15 @@ impl WorkFolder {
     pub fn publish_over(mut self, root: &Path, changes: &[Change], aside: &str) -> io::Result<()> {
         let journal = Journal::new(root, &self.path, changes, aside)?;
         sync_tree(&self.path)?;
-        journal.commit(root)?;
-        journal.carry_out(root, usize::MAX)?;
-        self.release();
-        Ok(())
+        let done = journal.commit(root).and_then(|()| journal.carry_out(root, usize::MAX));
+        if is_cut_off(root) {
+            // Committed, but not carried out to its end: whoever completes it needs the files.
+            self.lock = None;
+            self.path = PathBuf::new();
+        } else if done.is_ok() {
+            self.release();
+        }
+        done
     }
 
     /// Gives the folder up without removing what is in it: it has another name now.
@@ -111,6 +129,9 @@ impl Drop for WorkFolder {
             // A failure leaves a hidden folder, which `remove_leftovers` finds.
             let _ = fs::remove_dir_all(&self.path);
             self.release();
+            for folder in &self.made {
+                let _ = fs::remove_dir(folder);
+            }
         }
     }
 }
@@ -121,30 +142,50 @@ impl Drop for WorkFolder {
 /// # Errors
 /// Any error of the file system.
 pub fn remove_leftovers(parent: &Path) -> io::Result<usize> {
-    if !parent.is_dir() || parent.join(JOURNAL).exists() {
+    if !parent.is_dir() || is_cut_off(parent) {
         return Ok(0);
     }
-    let mut removed = 0;
+    let (mut removed, mut at_work) = (0, false);
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with(WORK_PREFIX) || !entry.file_type()?.is_dir() {
+        if !name.starts_with(WORK_PREFIX) {
             continue;
         }
-        let lock_path = lock_of(&entry.path());
-        let Ok(lock) = FileLock::exclusive(&lock_path) else { continue };
-        fs::remove_dir_all(entry.path())?;
+        // A run that was killed right behind its publication leaves its lock alone.
+        let work = parent.join(name.strip_suffix(LOCK_SUFFIX).unwrap_or(&name));
+        let lock_path = lock_of(&work);
+        let Ok(lock) = FileLock::exclusive(&lock_path) else {
+            at_work = true;
+            continue;
+        };
+        if work.is_dir() {
+            fs::remove_dir_all(&work)?;
+            removed += 1;
+        }
+        let gone = fs::remove_file(&lock_path);
         drop(lock);
-        fs::remove_file(lock_path)?;
-        removed += 1;
+        match gone {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    if !at_work {
+        let _ = fs::remove_file(draft_of(parent));
     }
     Ok(removed)
+}
+
+/// Whether a publication over `root` was cut off behind its commit point: old and new files lie side by side then.
+#[must_use]
+pub fn is_cut_off(root: &Path) -> bool {
+    root.join(JOURNAL).exists()
 }
 
 /// Completes a publication over `root` that a crash cut off behind its commit point; `false` when there was none.
 ///
 /// # Errors
-/// `InvalidData` for a journal that is none of ours; any error of the file system.
+/// `InvalidData` for a journal that is none of ours; `ResourceBusy` while the run that wrote it still works; any error of the file system.
 pub fn finish_interrupted(root: &Path) -> io::Result<bool> {
     let text = match fs::read_to_string(root.join(JOURNAL)) {
         Ok(text) => text,
@@ -153,6 +194,7 @@ pub fn finish_interrupted(root: &Path) -> io::Result<bool> {
     };
     let journal = Journal::from_text(&text)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{JOURNAL} in {} cannot be read", root.display())))?;
+    let _lock = FileLock::exclusive(&lock_of(&root.join(&journal.work)))?;
     journal.carry_out(root, usize::MAX)?;
     Ok(true)
 }
@@ -220,7 +262,7 @@ impl Journal {
 
     /// The commit point: from here on the publication is completed, by us or by [`finish_interrupted`].
     fn commit(&self, root: &Path) -> io::Result<()> {
-        let draft = root.join(format!("{JOURNAL}.draft"));
+        let draft = draft_of(root);
         fs::write(&draft, self.to_text())?;
         fs::File::open(&draft)?.sync_all()?;
         fs::rename(&draft, root.join(JOURNAL))?;
@@ -272,6 +314,10 @@ fn escape(text: &str) -> String {
 
 fn unescape(text: &str) -> String {
     text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+}
+
+fn draft_of(root: &Path) -> PathBuf {
+    root.join(format!("{JOURNAL}.draft"))
 }
 
 fn lock_of(work: &Path) -> PathBuf {

@@ -46,6 +46,8 @@ fn a_result_that_is_given_up_leaves_nothing() {
     build(work.path(), &[("a", "half")]);
     drop(work);
     assert_eq!(tree(parent.path()), []);
+    drop(WorkFolder::begin(&parent.path().join("not/yet/there"), "out").unwrap());
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0, "folders on the way stay behind");
 }
 
 #[test]
@@ -70,6 +72,37 @@ fn leftovers_of_a_run_that_is_gone_are_removed_and_those_of_a_living_one_are_not
     assert!(living.path().join("a").exists() && parent.path().join("mine").exists());
     drop(living);
     assert_eq!(tree(parent.path()), [file("mine", "kept")]);
+}
+
+#[test]
+fn a_lock_whose_folder_was_published_and_a_draft_of_a_dead_run_are_removed() {
+    let parent = tempfile::tempdir().unwrap();
+    build(parent.path(), &[(".anchorlog-work-gone-1-0.lock", ""), (".anchorlog-publish.draft", "half"), ("mine", "kept")]);
+    remove_leftovers(parent.path()).unwrap();
+    assert_eq!(tree(parent.path()), [file("mine", "kept")]);
+}
+
+#[test]
+fn a_lock_that_is_held_keeps_its_name_from_others() {
+    let parent = tempfile::tempdir().unwrap();
+    let (first, second) = (WorkFolder::begin(parent.path(), "x").unwrap(), WorkFolder::begin(parent.path(), "x").unwrap());
+    assert_ne!(first.path(), second.path());
+    assert_eq!(remove_leftovers(parent.path()).unwrap(), 0);
+}
+
+#[test]
+fn a_publication_that_fails_behind_its_commit_point_keeps_what_completes_it() {
+    let root = tempfile::tempdir().unwrap();
+    build(root.path(), &[("db/a.edb", "old"), ("log", "a file where a folder must be")]);
+    let work = WorkFolder::begin(root.path(), "in-place").unwrap();
+    build(work.path(), &[("db/a.edb", "new"), ("log/new.log", "n")]);
+    let changes = [Change::Put("db/a.edb".into()), Change::Put("log/new.log".into())];
+    assert!(work.publish_over(root.path(), &changes, "before").is_err());
+    assert!(is_cut_off(root.path()));
+    assert_eq!(remove_leftovers(root.path()).unwrap(), 0);
+    fs::remove_file(root.path().join("log")).unwrap();
+    assert!(finish_interrupted(root.path()).unwrap());
+    assert_eq!(tree(root.path()), [file("before/db/a.edb", "old"), file("db/a.edb", "new"), file("log/new.log", "n")]);
 }
 
 fn changes() -> Vec<Change> {

@@ -103,13 +103,9 @@ fn trouble(error: MakeError) -> Trouble {
         if jet.is_some() { found } else { Finding { jet: None, ..found }.with_hint("") }
     };
     match error {
-        MakeError::Refused { reason, jet } => Trouble::refused(finding(reason, jet)),
-        MakeError::Failed { reason, jet, findings } => {
-            for found in &findings {
-                eprintln!("{}", render::finding(found));
-            }
-            Trouble::failed(finding(reason, jet))
-        }
+        MakeError::Refused { reason, jet, findings } => Trouble::refused(finding(reason, jet)).because_of(findings),
+        MakeError::Failed { reason, jet } => Trouble::failed(finding(reason, jet)),
+        MakeError::CutOff { reason, jet } => Trouble::cut_off(finding(reason, jet)),
         MakeError::Interrupted => Trouble::interrupted(),
     }
 }

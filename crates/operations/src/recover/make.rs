@@ -1,7 +1,6 @@
 //! Carrying a plan out: copy, replay, prove, publish. The sources are never touched; a crash at any moment leaves the old state or the
 //! new one.
 
-use super::cut;
 use super::report::{DatabaseReport, Report, RunReport};
 use super::sources::ASIDE;
 use super::{Plan, Sources, Verdict};
@@ -10,12 +9,14 @@ use anchorlog_database::{Database, check};
 use anchorlog_format::database::HeaderPage;
 use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::names;
 use anchorlog_format::units::Generation;
 use anchorlog_replay::ambient::Ambient;
-use anchorlog_replay::run::{self, Failure, Watch};
+use anchorlog_replay::run::{self, BadPage, Failure, Watch};
+use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::copy::copy_file;
-use anchorlog_storage::publish::{Change, WorkFolder};
+use anchorlog_storage::publish::{Change, WorkFolder, finish_interrupted, is_cut_off, remove_leftovers};
 use anchorlog_storage::space::free_bytes;
 use anchorlog_storage::{Entry, Folder};
 use sha2::{Digest, Sha256};
@@ -54,13 +55,15 @@ impl Progress for () {
 /// Why a recovery was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
-    /// A precondition does not hold: nothing was touched.
+    /// A precondition does not hold, or pages are damaged and nobody asked to keep that: nothing was touched.
     #[error("{reason}")]
     Refused {
         /// Which.
         reason: String,
         /// Microsoft's code for it.
         jet: Option<JetCode>,
+        /// Every damaged page, where that is the reason.
+        findings: Vec<Finding>,
     },
     /// Something failed while the result was being made: nothing was published.
     #[error("{reason}")]
@@ -69,8 +72,14 @@ pub enum MakeError {
         reason: String,
         /// Microsoft's code for it.
         jet: Option<JetCode>,
-        /// What was found, where that was the reason.
-        findings: Vec<Finding>,
+    },
+    /// The publication in place was begun and could not be completed: the same command, given again, completes it.
+    #[error("{reason}")]
+    CutOff {
+        /// What happened.
+        reason: String,
+        /// Microsoft's code for it.
+        jet: Option<JetCode>,
     },
     /// The user interrupted it: nothing was published.
     #[error("interrupted: nothing was published, and nothing is left half done")]
@@ -93,6 +102,7 @@ pub fn make(
     ambient: &Ambient,
     progress: &mut dyn Progress,
 ) -> Result<Report, MakeError> {
+    let place = &clear_place(place)?;
     check_again(plan, sources, place)?;
     let (parent, name) = work_place(place)?;
     let work = WorkFolder::begin(&parent, &name).map_err(|error| failed("the working folder could not be made", &error))?;
@@ -102,15 +112,40 @@ pub fn make(
         out: place.path().display().to_string(),
         databases: databases(plan, sources, made.as_ref()),
         run: made.as_ref().map(RunReport::of),
-        findings: Vec::new(),
+        findings: made.iter().flat_map(|run| run.bad_pages.iter().map(finding_of)).collect(),
         inputs,
         outputs: BTreeMap::new(),
         set_aside: None,
     };
-    leave_out(plan, made.as_ref(), &work)?;
-    prove(plan, &work, &mut report, progress)?;
+    let left_out = leave_out(plan, made.as_ref(), &work)?;
+    if let Some(run) = &mut report.run {
+        run.left_out = left_out;
+    }
+    prove(&work, &mut report, progress)?;
+    judge_damage(plan, &mut report)?;
     publish(place, work, &mut report, ambient, progress)?;
     Ok(report)
+}
+
+/// Ends what an earlier run left: a publication that a crash cut off behind its commit point is completed, working folders are removed.
+fn clear_place(place: &Place) -> Result<Place, MakeError> {
+    let place = match place {
+        // A link to an empty folder means that folder.
+        Place::Out(out) => Place::Out(out.canonicalize().unwrap_or_else(|_| out.clone())),
+        Place::InPlace(root) => {
+            let what = "an earlier publication could not be completed";
+            if finish_interrupted(root).map_err(|error| failed(what, &error))? {
+                let reason =
+                    "an earlier recovery was cut off while it was published, and is complete now: this plan saw files of before";
+                return Err(refused(reason, None));
+            }
+            place.clone()
+        }
+    };
+    let (parent, _) = work_place(&place)?;
+    // What cannot be removed is in nobody's way.
+    _ = remove_leftovers(&parent);
+    Ok(place)
 }
 
 impl Place {
@@ -128,24 +163,54 @@ fn check_again(plan: &Plan, sources: &Sources, place: &Place) -> Result<(), Make
     if let Some(broken) = plan.preconditions.iter().find(|condition| !condition.holds) {
         let fault = plan.engine_fault().or_else(|| plan.faults.first());
         let reason = format!("{}: {}", broken.rule, broken.found);
-        return Err(MakeError::Refused { reason, jet: fault.and_then(|fault| fault.finding.jet) });
+        return Err(refused(reason, fault.and_then(|fault| fault.finding.jet)));
     }
-    if let Place::Out(out) = place
-        && out.exists()
-        && !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none())
-    {
-        let reason =
-            format!("{} exists and is not an empty folder: name another place, nothing is ever overwritten", out.display());
-        return Err(MakeError::Refused { reason, jet: None });
+    match place {
+        Place::Out(out) => is_free(out)?,
+        Place::InPlace(root) => lies_inside(sources, root)?,
     }
     let needed: u64 = taking_part(sources).map(|(_, _, size)| size).sum();
     if let Ok(free) = free_bytes(place.path())
         && free < needed
     {
         let reason = format!("the result needs {needed} bytes at {}, and {free} are free", place.path().display());
-        return Err(MakeError::Refused { reason, jet: Some(JetCode(-1808)) });
+        return Err(refused(reason, Some(JetCode(-1808))));
     }
     Ok(())
+}
+
+fn is_free(out: &Path) -> Result<(), MakeError> {
+    if !out.exists() {
+        return Ok(());
+    }
+    if !std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none()) {
+        let reason =
+            format!("{} exists and is not an empty folder: name another place, nothing is ever overwritten", out.display());
+        return Err(refused(reason, None));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let volume = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
+        if out.parent().is_some_and(|parent| volume(parent) != volume(out)) {
+            let reason =
+                format!("{} is the root of a volume, and is published by rename: name a folder inside it", out.display());
+            return Err(refused(reason, None));
+        }
+    }
+    Ok(())
+}
+
+/// Only what lies in the folder can be replaced there.
+fn lies_inside(sources: &Sources, root: &Path) -> Result<(), MakeError> {
+    let elsewhere = sources.iter().find(|source| source.path != root.join(&source.identified.path));
+    match elsewhere {
+        Some(source) => {
+            let reason = format!("{} lies elsewhere: in place works on one folder alone", source.path.display());
+            Err(refused(reason, None))
+        }
+        None => Ok(()),
+    }
 }
 
 fn work_place(place: &Place) -> Result<(PathBuf, String), MakeError> {
@@ -209,23 +274,46 @@ fn replay(
     let generations: u32 = plan.generations.iter().map(|range| range.last.0 - range.first.0 + 1).sum();
     go_on(progress.phase("replaying", generations as usize))?;
     let folder: Arc<dyn Folder> = Arc::new(work.folder());
-    let setup = match plan.cut {
-        Some(stop) => {
-            let cut =
-                cut::cut(&*folder, &plan.files, stop).map_err(|error| failed("the logs could not be cut at the stop", &error))?;
-            plan.setup_with(sources, folder, &cut.unwrap_or_else(|| plan.files.clone()))
-        }
-        None => plan.setup(sources, folder),
-    };
-    run::replay(&setup, ambient, &mut Follow { progress }).map(Some).map_err(|failure| failure_of(&failure))
+    let mut setup = plan.setup(sources, folder);
+    // All damage is looked for before it is refused: what replay needs, and what only the proof of the result meets.
+    setup.options.keep_damage = true;
+    let run = run::replay(&setup, ambient, &mut Follow { progress });
+    run.map(Some).map_err(|failure| failure_of(&failure, plan.options.keep_damage))
 }
 
-fn failure_of(failure: &Failure) -> MakeError {
+fn failure_of(failure: &Failure, keep_damage: bool) -> MakeError {
     let error = &failure.error;
-    if error.reason == "interrupted" {
+    if error.jet == run::INTERRUPTED {
         return MakeError::Interrupted;
     }
-    MakeError::Failed { reason: error.to_string(), jet: Some(error.jet), findings: vec![error.finding()] }
+    if failure.report.earliest_stop.is_some() {
+        return MakeError::Refused { reason: error.reason.clone(), jet: Some(error.jet), findings: vec![error.finding()] };
+    }
+    let findings: Vec<Finding> = failure.report.bad_pages.iter().map(finding_of).collect();
+    match failure.report.bad_pages.first() {
+        // What fails behind a bad page fails because of it.
+        Some(first) if !keep_damage => damaged(Some(first.jet), findings),
+        _ => MakeError::Failed { reason: error.to_string(), jet: Some(error.jet) },
+    }
+}
+
+fn finding_of(bad: &BadPage) -> Finding {
+    let place = anchorlog_format::finding::Place::file(bad.database.display().to_string()).page(bad.page).position(bad.position);
+    Finding::error(place, bad.jet, bad.reason.clone())
+}
+
+fn damaged(jet: Option<JetCode>, findings: Vec<Finding>) -> MakeError {
+    let pages: BTreeSet<_> = findings.iter().filter_map(|finding| Some((&finding.place.file, finding.place.page?))).collect();
+    let reason = match pages.len() {
+        0 => format!("the result is not sound ({} findings)", findings.len()),
+        1 => "a page is damaged".to_owned(),
+        count => format!("{count} pages are damaged"),
+    };
+    MakeError::Refused {
+        reason: format!("{reason}: nothing is published; --keep-damage publishes it all the same"),
+        jet,
+        findings,
+    }
 }
 
 /// What the plan said of each database, with what became of it.
@@ -245,38 +333,60 @@ fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<
     plan.databases.iter().map(whole).collect()
 }
 
-/// Logs that do not continue the stream, or lie behind a stop, do not go into the result.
-fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Result<(), MakeError> {
-    if let Some(stop) = plan.options.stop.filter(|_| plan.options.without_undo) {
-        cut::drop_later(&work.folder(), &plan.files, stop).map_err(|error| failed("later logs could not be left out", &error))?;
-    }
-    for path in made.map(|report| report.set_aside.as_slice()).unwrap_or_default() {
-        match work.folder().remove(path) {
+/// Logs that do not continue the stream, or lie behind a stop, do not go into the result. Returns which they are.
+fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Result<Vec<String>, MakeError> {
+    let folder = work.folder();
+    let behind = match plan.options.stop.filter(|_| plan.options.without_undo) {
+        Some(stop) => logs_behind(&folder, &plan.files, stop.generation()),
+        None => Vec::new(),
+    };
+    let set_aside = made.map(|report| report.set_aside.as_slice()).unwrap_or_default();
+    // What the run set aside it has removed itself.
+    for path in &behind {
+        match folder.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("a log could not be left out", &error)),
             _ => {}
         }
     }
-    Ok(())
+    let left_out: BTreeSet<&PathBuf> = behind.iter().chain(set_aside).collect();
+    Ok(left_out.into_iter().map(|path| path.display().to_string()).collect())
 }
 
-/// Proves the result: everything that verify finds in a clean database. Errors stop the publication unless damage is kept.
-fn prove(plan: &Plan, work: &WorkFolder, report: &mut Report, progress: &mut dyn Progress) -> Result<(), MakeError> {
+/// Logs behind a generation.
+fn logs_behind(folder: &dyn Folder, files: &StreamFiles, last: Generation) -> Vec<PathBuf> {
+    let generation_of = |path: &Path| {
+        let mut start = vec![0; LogHeader::SIZE];
+        let read = folder.open(path).and_then(|file| file.read_at(0, &mut start)).unwrap_or(0);
+        LogHeader::check(&start[..read]).ok().map(|header| header.generation)
+    };
+    let archives = files.archives.iter().filter(|(generation, _)| **generation > last).map(|(_, path)| path);
+    let current = files.current.iter().filter(|path| generation_of(path).is_none_or(|generation| generation > last));
+    // The next log in preparation may hold an old life; it is made anew when it is needed.
+    archives.chain(current).chain(&files.temporary).cloned().collect()
+}
+
+/// Proves the result: everything that verify finds. Of a database that stays dirty, what redo to come cannot mend.
+fn prove(work: &WorkFolder, report: &mut Report, progress: &mut dyn Progress) -> Result<(), MakeError> {
     let total = report.databases.len();
     go_on(progress.phase("proving", total))?;
     let folder = work.folder();
     for (at, database) in report.databases.iter_mut().enumerate() {
         go_on(progress.step(&database.path, at, total))?;
-        // One that stays dirty is not whole yet: its trees are proved once it is recovered.
-        if !matches!(database.verdict, Verdict::Recovered | Verdict::LossAccepted | Verdict::AlreadyClean) {
+        let path = Path::new(&database.path);
+        // Replay without undo makes no database whose creation the logs do not finish.
+        if database.verdict == Verdict::Refused || (database.verdict == Verdict::StaysDirty && !folder.exists(path)) {
             continue;
         }
         let what = format!("{} could not be read back", database.path);
-        let file = folder.open(Path::new(&database.path)).map_err(|error| failed(&what, &error))?;
-        let opened = Database::open(database.path.clone(), file, PROOF_CACHE).map_err(|error| MakeError::Failed {
-            reason: format!("the result cannot be opened: {error}"),
-            jet: Some(JetCode::DATABASE_CORRUPTED),
-            findings: Vec::new(),
-        })?;
+        let file = folder.open(path).map_err(|error| failed(&what, &error))?;
+        let opened = match Database::open(database.path.clone(), file, PROOF_CACHE) {
+            Ok(opened) => opened,
+            Err(error) => {
+                let place = anchorlog_format::finding::Place::file(database.path.clone());
+                report.findings.push(Finding::error(place, error.jet, format!("it cannot be opened: {error}")));
+                continue;
+            }
+        };
         let mut found: Vec<Finding> = Vec::new();
         let counts = check::check(&opened, &mut |finding| {
             if finding.severity > Severity::Note && found.len() < FINDINGS_MAX {
@@ -284,16 +394,25 @@ fn prove(plan: &Plan, work: &WorkFolder, report: &mut Report, progress: &mut dyn
             }
         });
         database.proof = Some(counts);
-        if counts.errors > 0 && plan.options.keep_damage {
-            database.verdict = Verdict::DamageKept;
-        } else if counts.errors > 0 {
-            let reason = format!(
-                "{} is not sound after replay ({} errors): nothing is published; --keep-damage publishes it all the same",
-                database.path, counts.errors
-            );
-            return Err(MakeError::Failed { reason, jet: found.iter().find_map(|finding| finding.jet), findings: found });
-        }
         report.findings.append(&mut found);
+    }
+    Ok(())
+}
+
+/// Damage stops the publication, unless it is kept by consent; what a record made anew is no damage any more.
+fn judge_damage(plan: &Plan, report: &mut Report) -> Result<(), MakeError> {
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+    let Some(first) = report.findings.iter().find(is_error) else { return Ok(()) };
+    if !plan.options.keep_damage {
+        return Err(damaged(first.jet, std::mem::take(&mut report.findings)));
+    }
+    for database in &mut report.databases {
+        let own = |finding: &&Finding| finding.place.file.as_deref() == Some(database.path.as_str());
+        let errors = report.findings.iter().filter(is_error).filter(own).count();
+        if errors > 0 {
+            database.reason = format!("{}; {errors} findings of damage are kept by consent", database.reason);
+            database.verdict = Verdict::DamageKept;
+        }
     }
     Ok(())
 }
@@ -316,9 +435,16 @@ fn publish(
     match place {
         Place::Out(out) => work.publish_as(out).map_err(unpublished),
         Place::InPlace(root) => {
+            let changes = changes(&entries, report);
+            if changes.is_empty() {
+                return Ok(());
+            }
             let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
             let aside = format!("{ASIDE}{time}");
-            work.publish_over(root, &changes(&entries, report), &aside).map_err(unpublished)?;
+            work.publish_over(root, &changes, &aside).map_err(|error| match unpublished(error) {
+                MakeError::Failed { reason, jet } if is_cut_off(root) => MakeError::CutOff { reason, jet },
+                other => other,
+            })?;
             report.set_aside = Some(root.join(aside).display().to_string());
             Ok(())
         }
@@ -342,7 +468,11 @@ fn failed(what: &str, error: &io::Error) -> MakeError {
         io::ErrorKind::PermissionDenied => JetCode(-1032),
         _ => JetCode(-1022),
     };
-    MakeError::Failed { reason: format!("{what}: {error}"), jet: Some(jet), findings: Vec::new() }
+    MakeError::Failed { reason: format!("{what}: {error}"), jet: Some(jet) }
+}
+
+fn refused(reason: impl Into<String>, jet: Option<JetCode>) -> MakeError {
+    MakeError::Refused { reason: reason.into(), jet, findings: Vec::new() }
 }
 
 const fn go_on(answer: bool) -> Result<(), MakeError> {

@@ -2,7 +2,6 @@
 //!
 //! [`plan`] looks at everything and changes nothing; a [`Plan`] is what `--dry-run` shows and what a run carries out.
 
-mod cut;
 mod faults;
 mod make;
 mod options;
@@ -10,7 +9,6 @@ mod plan;
 mod report;
 mod sources;
 mod streams;
-mod time;
 mod verdict;
 
 pub use faults::Fault;

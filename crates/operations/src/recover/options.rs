@@ -44,6 +44,7 @@ impl Options {
         run::Options {
             undo: !self.without_undo,
             stop: self.stop,
+            undo_at_stop: true,
             accept_loss,
             // Nothing is deleted: logs that cannot be used do not go into the result.
             set_bad_logs_aside: accept_loss,
@@ -51,6 +52,7 @@ impl Options {
             ignore_missing_databases: self.ignore_missing_database,
             only_mapped: self.only_mapped,
             create: !self.no_create,
+            keep_damage: self.keep_damage,
             page_size: self.page_size,
             cache_bytes: if self.cache_bytes == 0 { usual.cache_bytes } else { self.cache_bytes },
             ..usual

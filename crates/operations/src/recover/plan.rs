@@ -1,11 +1,9 @@
 //! The plan of a recovery: what would be replayed, what would become of each database, and everything that stands in the way.
 
-use super::cut;
 use super::faults::{self, Fault};
 use super::options::Options;
 use super::sources::Sources;
 use super::streams::{self, StreamChoice};
-use super::time;
 use super::verdict::Verdict;
 use crate::identify::Content;
 use crate::survey::{Range, product_of, ranges};
@@ -17,9 +15,9 @@ use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::{Candidate, Naming};
 use anchorlog_replay::run::{self, DatabaseReport, Ending, Failure, Report, Setup};
-use anchorlog_replay::stop::Stop;
+use anchorlog_replay::stop::{Reached, Stop, position_at_time};
 use anchorlog_replay::stream::files::StreamFiles;
-use anchorlog_storage::{Folder, OverlayFolder};
+use anchorlog_storage::Folder;
 use serde::Serialize;
 use std::io;
 use std::path::PathBuf;
@@ -64,9 +62,9 @@ pub struct Plan {
     pub(super) options: Options,
     #[serde(skip)]
     pub(super) replays: bool,
-    /// Where the logs are cut, so that the result ends clean there.
+    /// Whether the databases are brought to a stop inside the logs and closed clean there.
     #[serde(skip)]
-    pub(super) cut: Option<Stop>,
+    pub(super) ends_at_stop: bool,
 }
 
 /// The log stream of a plan.
@@ -176,17 +174,23 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
     let wants_loss = options.accept_loss.is_some();
     let mut stop_conditions = Vec::new();
     let mut notes = Vec::new();
-    let options = &with_stop(sources, &files, options, &mut stop_conditions, &mut notes)?;
-    let cut = options.stop.filter(|_| !options.without_undo);
-    // With a stop the engine ends dirty; what it says is told, and what becomes of the databases is for the walk over the cut logs.
-    let engine = walk(sources, &files, options, wants_loss);
+    let options = &with_stop(sources, &files, options, &mut stop_conditions, &mut notes);
+    let ends_at_stop = options.stop.is_some() && !options.without_undo;
+    // With a stop the engine ends dirty; what it says is told, and what becomes of the databases is for the walk that undoes there.
+    let engine = walk(sources, &files, options, run::Options { undo_at_stop: false, ..options.of_run(wants_loss) });
     let engine_code = engine_code(&engine, options);
-    let planned = match cut {
-        Some(stop) if engine.is_ok() => walk_cut(sources, &files, options, stop, &mut stop_conditions)?,
-        _ => engine,
-    };
-    stop_conditions.extend(cut.and_then(|stop| stop_condition(sources, &signature, stop)));
-    let loss = if cut.is_some() { None } else { loss_of(&planned, sources, &files, options) };
+    let planned =
+        if ends_at_stop && engine.is_ok() { walk(sources, &files, options, options.of_run(wants_loss)) } else { engine };
+    if let Some(stop) = options.stop.filter(|_| ends_at_stop) {
+        note_on_stop(sources, &signature, stop.generation(), &mut notes);
+    }
+    let newer = planned.as_ref().err().filter(|failure| failure.report.earliest_stop.is_some());
+    stop_conditions.extend(newer.map(stop_condition));
+    // The engine has nothing to do behind a clean end, wherever it was told to stop; who asked for an older state must not get this one.
+    if let (Ok(Ending::NothingToDo), Some(stop)) = (planned.as_ref().map(|report| &report.ending), options.stop) {
+        stop_conditions.extend(closed_behind(sources, &signature, stop));
+    }
+    let loss = if ends_at_stop { None } else { loss_of(&planned, sources, &files, options) };
     let (report, failure) = match &planned {
         Ok(report) => (report, None),
         Err(failure) => (&*failure.report, Some(&failure.error)),
@@ -209,14 +213,14 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
         replays: failure.is_none() && !matches!(report.ending, Ending::NoLogs | Ending::NothingToDo),
         files,
         options: options.clone(),
-        cut,
+        ends_at_stop,
     };
-    if plan.engine == JetCode::RECOVERED_WITHOUT_UNDO && cut.is_some() {
+    if plan.engine == JetCode::RECOVERED_WITHOUT_UNDO && ends_at_stop {
         plan.faults.iter_mut().for_each(|fault| fault.engine = false);
     }
     plan.databases = databases(sources, &planned, &plan, signature);
     plan.faults.extend(plan.databases.iter().filter_map(|database| untouched(database, &plan)).collect::<Vec<_>>());
-    plan.preconditions = preconditions(&plan, &choice, failure.is_none());
+    plan.preconditions = preconditions(&plan, &choice, sources, failure.is_none() || newer.is_some());
     plan.preconditions.append(&mut stop_conditions);
     plan.possible = plan.preconditions.iter().all(|condition| condition.holds);
     plan.steps = steps(&plan);
@@ -227,14 +231,7 @@ impl Plan {
     /// The setup of the run in `folder`, which holds the files in the layout of the result.
     #[must_use]
     pub fn setup(&self, sources: &Sources, folder: Arc<dyn Folder>) -> Setup {
-        self.setup_with(sources, folder, &self.files)
-    }
-    /// The same for logs that were cut.
-    pub(super) fn setup_with(&self, sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles) -> Setup {
-        if self.cut.is_some() {
-            return setup(sources, folder, files, &uncut(&self.options), true);
-        }
-        setup(sources, folder, files, &self.options, self.options.accept_loss.is_some())
+        setup(sources, folder, &self.files, &self.options, self.options.of_run(self.options.accept_loss.is_some()))
     }
     /// Whether logs are applied to any database.
     #[must_use]
@@ -248,7 +245,7 @@ impl Plan {
     }
 }
 
-fn setup(sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles, options: &Options, accept_loss: bool) -> Setup {
+fn setup(sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles, options: &Options, of_run: run::Options) -> Setup {
     let candidates = sources.database_candidates().map(|source| Candidate {
         path: source.identified.path.clone(),
         signature: match &source.identified.content {
@@ -260,46 +257,15 @@ fn setup(sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles, option
         logs: Logs { folder: folder.clone(), files: files.clone() },
         folder,
         naming: Naming { candidates: candidates.collect(), map: options.map.clone() },
-        options: options.of_run(accept_loss),
+        options: of_run,
     }
 }
 
-fn walk(sources: &Sources, files: &StreamFiles, options: &Options, accept_loss: bool) -> Result<Report, Failure> {
+fn walk(sources: &Sources, files: &StreamFiles, options: &Options, of_run: run::Options) -> Result<Report, Failure> {
     // A planned run stamps nothing that is kept.
     let ambient = Ambient::repeatable(LogTime::utc(2000, 1, 1, 0, 0, 0, 0), 1);
-    run::plan(&setup(sources, sources.folder(), files, options, accept_loss), &ambient, &mut ())
+    run::plan(&setup(sources, sources.folder(), files, options, of_run), &ambient, &mut ())
 }
-
-/// The options of a run over logs that end at the stop already.
-fn uncut(options: &Options) -> Options {
-    Options { stop: None, ..options.clone() }
-}
-
-/// What the logs lead to when they end at the stop: what committed later is given up, as was asked for.
-fn walk_cut(
-    sources: &Sources,
-    files: &StreamFiles,
-    options: &Options,
-    stop: Stop,
-    conditions: &mut Vec<Precondition>,
-) -> Result<Result<Report, Failure>, PlanError> {
-    let overlay: Arc<dyn Folder> = Arc::new(OverlayFolder::new(sources.folder(), CUT_MEMORY, None));
-    let rule = "the logs can be cut at the stop";
-    let files = match cut::cut(&*overlay, files, stop) {
-        Ok(Some(cut)) => cut,
-        Ok(None) => files.clone(),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            conditions.push(Precondition { id: "cut", rule, holds: false, found: error.to_string() });
-            files.clone()
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let ambient = Ambient::repeatable(LogTime::utc(2000, 1, 1, 0, 0, 0, 0), 1);
-    Ok(run::plan(&setup(sources, overlay, &files, &uncut(options), true), &ambient, &mut ()))
-}
-
-/// Room for one log of the largest size.
-const CUT_MEMORY: usize = 65_536 * 4096;
 
 /// A time becomes a position.
 fn with_stop(
@@ -308,40 +274,72 @@ fn with_stop(
     options: &Options,
     conditions: &mut Vec<Precondition>,
     notes: &mut Vec<String>,
-) -> Result<Options, PlanError> {
+) -> Options {
     let mut options = options.clone();
-    let Some(time) = options.stop_time.take() else { return Ok(options) };
-    let rule = "the logs reach back to the time of the stop";
-    match time::place_of(sources, files, time)? {
-        time::Place::Stop(stop, text) => {
-            options.stop = Some(stop);
-            notes.push(text);
-        }
-        time::Place::End(text) => notes.push(text),
-        time::Place::Before(first) => {
-            let found = format!("the oldest time in them is {first}");
-            conditions.push(Precondition { id: "time", rule, holds: false, found });
-        }
-        time::Place::Nowhere => {
-            conditions.push(Precondition { id: "time", rule, holds: false, found: "no log is here".into() });
+    let Some(time) = options.stop_time.take() else { return options };
+    match position_at_time(&Logs { folder: sources.folder(), files: files.clone() }, time) {
+        Ok(moment) => match moment.next {
+            // What was begun before the time and ended after it is not certain.
+            Some(next) => {
+                options.stop = Some(moment.stop);
+                let written = moment.written;
+                notes.push(format!(
+                    "{time} lies between {written} and {next} of the logs: replay stops at the earlier of the two"
+                ));
+            }
+            None => notes.push(format!(
+                "the logs end before {time} (the last time in them is {}): all of them are replayed",
+                moment.written
+            )),
+        },
+        Err(error) => {
+            let rule = "the logs reach back to the time of the stop";
+            conditions.push(Precondition { id: "time", rule, holds: false, found: error.reason });
         }
     }
-    Ok(options)
+    options
 }
 
-fn stop_condition(sources: &Sources, signature: &Signature, stop: Stop) -> Option<Precondition> {
-    let rule = "no database holds changes from behind the stop";
-    let newer = cut::newer_than(sources, signature, stop);
-    let (path, earliest) = newer.into_iter().max_by_key(|(_, earliest)| match earliest {
-        Stop::Generation(generation) => LogPosition { generation: *generation, sector: u16::MAX, byte: u16::MAX },
-        Stop::Position(position) => *position,
-    })?;
-    let earliest = match earliest {
-        Stop::Generation(generation) => format!("all of generation {generation}"),
-        Stop::Position(position) => position.to_string(),
-    };
-    let found = format!("{path} may hold changes from behind it: the earliest possible stop is {earliest}");
-    Some(Precondition { id: "stop", rule, holds: false, found })
+/// What a plan cannot tell of a stop: it reads no pages.
+fn note_on_stop(sources: &Sources, signature: &Signature, stop: Generation, notes: &mut Vec<String>) {
+    let may_be_newer = sources.iter().filter(|source| match &source.identified.content {
+        Content::Database { page, .. } => {
+            page.header.log_signature == *signature
+                && page.header.state != DatabaseState::CleanShutdown
+                && page.header.max_required >= stop
+        }
+        _ => false,
+    });
+    notes.extend(may_be_newer.map(|source| {
+        format!(
+            "{} may hold changes from behind the stop: its pages tell when they are read, and the run refuses then and names the \
+             earliest position to which it can be brought",
+            source.identified.path.display()
+        )
+    }));
+}
+
+const STOP_RULE: &str = "no database holds changes from behind the stop";
+
+fn stop_condition(failure: &Failure) -> Precondition {
+    Precondition { id: "stop", rule: STOP_RULE, holds: false, found: failure.error.reason.clone() }
+}
+
+/// Of the databases that were closed behind the stop the one that was closed last.
+fn closed_behind(sources: &Sources, signature: &Signature, stop: Stop) -> Option<Precondition> {
+    let closed = sources.iter().filter_map(|source| match &source.identified.content {
+        Content::Database { page, .. } if page.header.log_signature == *signature => {
+            Some((page.header.consistent_position, &source.identified.path))
+        }
+        _ => None,
+    });
+    let (earliest, path) = closed.filter(|(position, _)| stop.reached(*position) == Reached::Behind).max()?;
+    let found = format!(
+        "{} was closed behind the stop: the earliest position to which it can be brought is {earliest}; for an earlier one an older \
+         copy is needed",
+        path.display()
+    );
+    Some(Precondition { id: "stop", rule: STOP_RULE, holds: false, found })
 }
 
 fn engine_code(planned: &Result<Report, Failure>, options: &Options) -> JetCode {
@@ -364,7 +362,7 @@ fn loss_of(planned: &Result<Report, Failure>, sources: &Sources, files: &StreamF
         Err(_) if accepted => return None,
         Err(failure) if options.stop.is_some() || !is_loss(failure.error.jet) => return None,
         Err(_) => {
-            other = walk(sources, files, options, true).ok()?;
+            other = walk(sources, files, options, options.of_run(true)).ok()?;
             &other
         }
     };
@@ -485,7 +483,7 @@ fn judge(known: Known, report: Option<&DatabaseReport>, planned: &Result<Report,
             let lost = format!("{made}, and what committed from generation {} on is given up", loss.first);
             (Verdict::LossAccepted, lost)
         }
-        (Ending::Recovered, _) if plan.cut.is_some() => {
+        (Ending::Recovered, _) if plan.ends_at_stop => {
             (Verdict::Recovered, format!("{made} up to the stop, and what had not committed by then is taken back"))
         }
         (Ending::Recovered, _) => (Verdict::Recovered, format!("{made}, and what had not committed is taken back")),
@@ -507,10 +505,14 @@ fn untouched(database: &DatabasePlan, plan: &Plan) -> Option<Fault> {
     Some(Fault { finding: finding.with_hint(hint), engine: false })
 }
 
-fn preconditions(plan: &Plan, choice: &StreamChoice, runs: bool) -> Vec<Precondition> {
+fn preconditions(plan: &Plan, choice: &StreamChoice, sources: &Sources, runs: bool) -> Vec<Precondition> {
     let mut conditions = Vec::new();
     let mut demand = |id, rule, holds, found: String| conditions.push(Precondition { id, rule, holds, found });
     let refused: Vec<&str> = refused(plan).collect();
+    if sources.cut_off {
+        let found = "one was: `recover --in-place` of this folder completes it";
+        demand("settled", "no recovery in place was cut off while it was published", false, found.into());
+    }
     demand(
         "chain",
         "the logs continue one another without a gap, from where replay begins to their end",

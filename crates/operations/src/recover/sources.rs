@@ -2,6 +2,7 @@
 
 use crate::identify::{Content, Identified, identify};
 use anchorlog_format::log::names;
+use anchorlog_storage::publish::is_cut_off;
 use anchorlog_storage::{DiskFolder, Entry, File, Folder};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -39,6 +40,8 @@ pub struct Sources {
     files: Arc<BTreeMap<PathBuf, Source>>,
     /// The place of the logs in the result, where the user named it.
     pub log_place: Option<PathBuf>,
+    /// Whether a recovery in place was cut off here while it was published: old and new files lie side by side.
+    pub cut_off: bool,
 }
 
 impl Sources {
@@ -67,7 +70,8 @@ impl Sources {
         for database in &inputs.databases {
             add_database(&mut files, &inputs.folder, database)?;
         }
-        Ok(Self { files: Arc::new(files), log_place })
+        let cut_off = is_cut_off(&inputs.folder);
+        Ok(Self { files: Arc::new(files), log_place, cut_off })
     }
 
     /// The files, by their place in the result.

@@ -5,19 +5,24 @@ use std::fmt;
 
 /// The verdict of one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Its logs were applied, and it is clean.
+    #[serde(rename = "recovered")]
     Recovered,
     /// It was clean, and no log had to be applied.
+    #[serde(rename = "already clean")]
     AlreadyClean,
     /// Its logs were applied, and it stays dirty because that was asked for.
+    #[serde(rename = "replayed, stays dirty as asked")]
     StaysDirty,
     /// It is clean, and transactions were given up by consent.
+    #[serde(rename = "recovered, loss accepted")]
     LossAccepted,
     /// It is clean, and damaged pages were kept by consent.
+    #[serde(rename = "recovered, damage kept")]
     DamageKept,
     /// Nothing was done with it.
+    #[serde(rename = "refused")]
     Refused,
 }
 

@@ -132,15 +132,12 @@ fn same_content(crash: &Crash, out: &Path) -> Vec<String> {
     problems
 }
 
-/// Fields of our making (`log-8 §3`): checksum, the signatures of flushes, counts of what redo does again, the log of the last write.
-const OF_THE_RUN: [&str; 10] = [
+/// Fields of our making (`log-8 §3`): the checksum and the signatures of flushes. Counts of growth and the log of the last write, which
+/// two replays need not agree in, do agree.
+const OF_THE_RUN: [&str; 6] = [
     "Expected Checksum",
     "Actual Checksum",
     "Checksum",
-    "Extend Count",
-    "Shrink Count",
-    "Log Recovering",
-    "OS Version",
     "Database Header Flush Signature",
     "Flush Map Header Flush Signature",
     "RBS Header Flush Signature",
@@ -179,7 +176,7 @@ fn same_headers(crash: &Crash, out: &Path) -> Vec<String> {
         for (ours, theirs_line) in lines.iter().zip(&expected).filter(|(ours, theirs)| ours != theirs) {
             problems.push(format!("{} header: {ours}; the engine: {theirs_line}", theirs.file));
         }
-        if lines.len() != expected.len() {
+        if lines.len() != expected.len() || lines.len() < 60 {
             problems.push(format!("{} header: {} lines, the engine: {}", theirs.file, lines.len(), expected.len()));
         }
     }

@@ -164,10 +164,10 @@ impl Redo {
         let node = source.line(leaf.operation_line).map_err(damaged)?;
         let mut key = Vec::new();
         source.key(&node, &mut key).map_err(damaged)?;
-        let before = self.versions.keep(node.data)?;
+        let data = node.data.to_vec();
         // From a stand-in nothing depends on the page: the writer had to log the image before it wrote the newer page.
         let unlogged = pages.needs(leaf.head.page).then_some(holder);
-        self.add_version(head, version, &key, node.data, Change::Replace { before, max_size: 0 }, unlogged)
+        self.add_version(head, version, &key, &data, Change::Replace { max_size: 0 }, unlogged)
     }
 
     fn redo_merge(&mut self, members: &[Operation<'_>]) -> Result<()> {

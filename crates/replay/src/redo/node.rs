@@ -3,7 +3,7 @@
 use super::{Gate, Redo, stamp};
 use crate::apply;
 use crate::error::{ReplayError, Result};
-use crate::versions::{Change, Deferred, Version};
+use crate::versions::{Change, Deferred, Version, VersionHead};
 use anchorlog_format::log::record::{NodeHead, Operation, Undo, UndoInfo, VersionOperation};
 use anchorlog_format::page::PageEditor;
 use anchorlog_format::units::{PageNumber, VersionId};
@@ -85,8 +85,7 @@ impl Redo {
         let mut key = Vec::new();
         page.key(&node, &mut key).map_err(damaged)?;
         let data = node.data.to_vec();
-        let change =
-            if replace { Change::Replace { before: self.versions.keep(&data)?, max_size: 0 } } else { Change::FlagDelete };
+        let change = if replace { Change::Replace { max_size: 0 } } else { Change::FlagDelete };
         self.add_version(head, version, &key, &data, change, Some(head.page))
     }
 
@@ -95,7 +94,7 @@ impl Redo {
     pub(super) fn defer(&mut self, head: &NodeHead, version: VersionId) {
         let position = self.position;
         // Of a bad page nothing is known.
-        if self.damage.passes_over(head.database, head.page) || self.versions.find(version).is_some() {
+        if self.damage.passes_over(head.database, head.page) || self.versions.contains(version) {
             return;
         }
         if let Some(session) = self.sessions.get_mut(&head.session).filter(|session| session.level > 0) {
@@ -105,7 +104,7 @@ impl Redo {
         }
     }
 
-    /// Adds an entry for the session of a record. In trees with unique keys the key alone is the bookmark.
+    /// Adds an entry for the session of a record. In trees with unique keys the key alone is the bookmark; a replace keeps the data.
     pub(super) fn add_version(
         &mut self,
         head: &NodeHead,
@@ -118,7 +117,8 @@ impl Redo {
         let Some(session) = self.sessions.get(&head.session).filter(|session| session.level > 0) else { return Ok(()) };
         let (level, transaction) = (head.level.clamp(1, session.level), session.transaction);
         let bookmark_data = if head.flags.is_unique() { &[] } else { data };
-        let version = Version {
+        let before = if matches!(change, Change::Replace { .. }) { data } else { &[] };
+        let version = VersionHead {
             id,
             session: head.session,
             level,
@@ -127,13 +127,10 @@ impl Redo {
             root: head.root,
             objid: head.object,
             unique: head.flags.is_unique(),
-            key: self.versions.keep(key)?,
-            bookmark_data: self.versions.keep(bookmark_data)?,
             change,
             unlogged_on,
         };
-        self.versions.add(version);
-        Ok(())
+        Ok(self.versions.add(&version, key, bookmark_data, before)?)
     }
 
     /// A before image that was logged because its page went to the file (trap V7): no page is touched, no macro holds it.
@@ -147,16 +144,30 @@ impl Redo {
         {
             return Ok(());
         }
-        if self.versions.find(head.version).is_some() {
+        if self.versions.contains(head.version) {
             self.versions.mark_logged(head.version);
             return Ok(());
         }
-        let change = match info.operation {
-            VersionOperation::REPLACE => Change::Replace { before: self.versions.keep(info.image)?, max_size: info.size_max },
-            VersionOperation::FLAG_DELETE => Change::FlagDelete,
+        let (change, before) = match info.operation {
+            VersionOperation::REPLACE => (Change::Replace { max_size: info.size_max }, info.image),
+            VersionOperation::FLAG_DELETE => (Change::FlagDelete, &[][..]),
             _ => return Ok(()),
         };
-        self.add_version(&head, head.version, info.key, info.bookmark_data, change, None)
+        let Some(session) = self.sessions.get(&head.session) else { return Ok(()) };
+        let version = VersionHead {
+            id: head.version,
+            session: head.session,
+            level: head.level.clamp(1, level),
+            transaction: session.transaction,
+            database: head.database,
+            root: head.root,
+            objid: head.object,
+            unique: head.flags.is_unique(),
+            change,
+            unlogged_on: None,
+        };
+        let bookmark_data = if version.unique { &[] } else { info.bookmark_data };
+        Ok(self.versions.add(&version, info.key, bookmark_data, before)?)
     }
 
     /// The undo of one change, logged by a rollback of the engine or of an earlier recovery.
@@ -169,10 +180,10 @@ impl Redo {
         let session = self.sessions.entry(head.session).or_default();
         session.deferred.remove(&head.version);
         let over = session.level == 0;
-        let version = if over { None } else { self.versions.find(head.version).copied() };
+        let version = if over { None } else { self.versions.get(head.version)? };
         if needed {
-            match version {
-                Some(version) => self.undo_on_page(&version, &head)?,
+            match &version {
+                Some(version) => self.undo_on_page(version, &head)?,
                 // Nothing to undo, yet the page gets the time (trap V10).
                 None => {
                     let image = self.take(head.database, head.page, head.dbtime)?;
@@ -189,18 +200,14 @@ impl Redo {
 
     /// Applies the inverse of a change to the line that a record names, stamped with the record's time.
     pub(crate) fn undo_on_page(&mut self, version: &Version, head: &NodeHead) -> Result<()> {
-        let before = match version.change {
-            Change::Replace { before, .. } => self.versions.bytes(before)?,
-            _ => Vec::new(),
-        };
         let mut image = self.take(head.database, head.page, head.dbtime)?;
         stamp(&mut image, head.dbtime);
         if let Some(mut editor) = PageEditor::new(&mut image) {
             let (page, line) = (head.page, head.line);
-            match version.change {
+            match version.head.change {
                 Change::Insert => apply::node::set_deleted(&mut editor, page, line, true, false)?,
                 Change::FlagDelete => apply::node::set_deleted(&mut editor, page, line, false, false)?,
-                Change::Replace { .. } => apply::node::set_data(&mut editor, page, line, &before, false)?,
+                Change::Replace { .. } => apply::node::set_data(&mut editor, page, line, &version.before, false)?,
                 Change::Delta { offset, delta, wide } => {
                     apply::node::add(&mut editor, page, line, offset, delta.wrapping_neg(), wide)?;
                 }

@@ -208,7 +208,7 @@ impl Run<'_> {
     /// The pages on which open changes were redone that only memory could take back. It is these, and not the pages to which splits
     /// moved the nodes since: a later redo finds the before image where the change is made.
     fn pages_to_hold(&self) -> BTreeSet<(DatabaseId, PageNumber)> {
-        self.redo.versions.iter().filter_map(|version| Some((version.database, version.unlogged_on?))).collect()
+        self.redo.versions.unlogged().collect()
     }
 
     /// The log ended cleanly: nothing is logged, the checkpoint goes to its end (traps W14, Z of log-8 §1.1).
@@ -300,6 +300,7 @@ impl Run<'_> {
             self.report_slot(slot);
         }
         self.report.page_changes = self.redo.counts.page_changes;
+        self.report.spilled = self.redo.versions.spilled();
         self.report.bad_pages = self.redo.bad_pages().to_vec();
         self.report.clone()
     }

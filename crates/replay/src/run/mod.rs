@@ -163,6 +163,8 @@ pub struct Report {
     pub page_changes: u64,
     /// Transactions and changes taken back.
     pub undone: Undone,
+    /// Bytes of before images that lay in the working folder at most, because memory had no room for them.
+    pub spilled: u64,
     /// Pages that records or undo needed and that could not be used, in the order in which they were met.
     pub bad_pages: Vec<BadPage>,
     /// Notes worth telling.
@@ -266,6 +268,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         records: BTreeMap::new(),
         page_changes: 0,
         undone: Undone::default(),
+        spilled: 0,
         bad_pages: Vec::new(),
         notes: Vec::new(),
     };
@@ -415,15 +418,37 @@ impl Run<'_> {
         let acceptable = verdict.is_none() || verdict == Some(JetCode::COMMITTED_LOG_FILES_MISSING);
         if acceptable && self.setup.options.accept_loss && self.setup.options.set_bad_logs_aside {
             self.report.warning = Some(JetCode::WARN_COMMITTED_LOG_FILES_REMOVED);
-            self.report.set_aside.push(path.to_path_buf());
-            let above = self.setup.logs.files.archives.range(generation..).map(|(_, path)| path.clone());
-            self.report.set_aside.extend(above.filter(|other| other != path));
+            let files = &self.setup.logs.files;
+            let above = files.archives.range(generation..).map(|(_, path)| path);
+            let mut bad: Vec<PathBuf> =
+                std::iter::once(&path.to_path_buf()).chain(above).chain(&files.current).cloned().collect();
+            bad.sort();
+            bad.dedup();
+            self.set_logs_aside(bad)?;
             self.current_missing = true;
             self.loss_accepted = true;
             return Ok(false);
         }
         let jet = if verdict == Some(JetCode::COMMITTED_LOG_FILES_MISSING) { committed } else { jet };
         Err(ReplayError::new(jet, reason).in_file(path.display().to_string()).at(LogPosition::new(generation.0, 0, 0)))
+    }
+
+    /// These logs are no part of the result.
+    fn set_logs_aside(&mut self, paths: Vec<PathBuf>) -> Result<()> {
+        for path in &paths {
+            if self.make {
+                let named = |error: io::Error| ReplayError::from(error).in_file(path.display().to_string());
+                self.setup.logs.folder.remove(path).map_err(named)?;
+            }
+            let files = &mut self.logs.files;
+            files.archives.retain(|_, other| other != path);
+            files.doubled.retain(|other| other != path);
+            if files.current.as_ref() == Some(path) {
+                files.current = None;
+            }
+        }
+        self.report.set_aside.extend(paths);
+        Ok(())
     }
 
     /// The first log of a run is replayed up to its damage, and then refused (trap W11).

@@ -3,7 +3,7 @@
 use super::Run;
 use crate::attach::Why;
 use crate::error::{ReplayError, Result};
-use crate::logs::{self, Logs};
+use crate::logs;
 use crate::redo::ahead::Ahead;
 use anchorlog_checksum::set_segment_checksum;
 use anchorlog_format::database::state::DatabaseState;
@@ -117,20 +117,11 @@ impl Run<'_> {
             .map_while(std::result::Result::ok)
             .any(|record| !record.record_type().is_padding() && record.writer_position.max(record.position) >= end);
         let cut = if goes_on { Some(cut(&log, &self.log_path, end)?) } else { None };
-        let mut files = logs.files.clone();
-        files.archives.retain(|generation, _| *generation < header.generation);
-        let doubled = std::mem::take(&mut files.doubled);
-        let later = logs.files.archives.range(Generation(header.generation.0.saturating_add(1))..).map(|(_, path)| path.clone());
-        let mut aside: Vec<PathBuf> = later.chain(doubled).collect();
-        let current = files.path(&files.naming.current());
-        if !logs.is_current(&self.log_path) {
-            aside.extend(files.current.take());
-        }
-        files.current = Some(current.clone());
+        let later = logs.files.archives.range(Generation(header.generation.0.saturating_add(1))..).map(|(_, path)| path);
+        let current = logs.files.current.iter().filter(|path| **path != self.log_path);
+        self.set_logs_aside(later.chain(&logs.files.doubled).chain(current).cloned().collect())?;
+        let current = logs.files.path(&logs.files.naming.current());
         if self.make {
-            for path in &aside {
-                self.setup.logs.folder.remove(path)?;
-            }
             if self.log_path != current {
                 logs.folder.rename(&self.log_path, &current)?;
             }
@@ -139,10 +130,10 @@ impl Run<'_> {
                 file.write_at(0, &cut)?;
                 file.sync()?;
             }
-            self.log_path = current;
+            self.log_path.clone_from(&current);
         }
-        self.report.set_aside.extend(aside);
-        self.logs = Logs { files, ..logs };
+        self.logs.files.archives.remove(&header.generation);
+        self.logs.files.current = Some(current);
         self.current_missing = false;
         Ok(())
     }
