@@ -1,5 +1,6 @@
 //! What reading a database can run into.
 
+use crate::check::rule::Rule;
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use std::fmt;
@@ -20,8 +21,8 @@ pub struct Error {
     pub jet: JetCode,
     /// What was found.
     pub message: String,
-    /// Number of the invariant that is broken (`db-3 §18`), where it is known.
-    pub rule: Option<&'static str>,
+    /// The invariant that is broken, where it is known.
+    pub rule: Option<Rule>,
 }
 
 impl Error {
@@ -30,16 +31,16 @@ impl Error {
     pub fn new(place: Place, jet: JetCode, message: impl Into<String>) -> Self {
         Self { place, jet, message: message.into(), rule: None }
     }
-    /// The same error with the number of the invariant that is broken.
+    /// The same error with the invariant that is broken.
     #[must_use]
-    pub const fn with_rule(mut self, rule: &'static str) -> Self {
+    pub const fn with_rule(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
     }
     /// The same as a finding; the hint is the code's own.
     #[must_use]
     pub fn finding(&self) -> Finding {
-        Finding { rule: self.rule, ..Finding::error(self.place.clone(), self.jet, self.message.clone()) }
+        Finding { rule: self.rule.map(Rule::number), ..Finding::error(self.place.clone(), self.jet, self.message.clone()) }
     }
     /// The same as a finding of another severity.
     #[must_use]

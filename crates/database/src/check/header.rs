@@ -67,7 +67,7 @@ pub(super) fn trailer(database: &Database, report: &mut Report<'_>) -> Option<Pa
                 Err(fault) if header.needs_trailer() => {
                     report.add(Finding::error(place, fault.jet(), fault.to_string()).breaks(rule::HEADER));
                 }
-                _ => report.add(Finding::note(place, "its last page says where the streaming backup ended")),
+                _ => report.add(Finding::note(database.place(), "its last page says where the streaming backup ended")),
             }
             Some(last)
         }
@@ -80,7 +80,7 @@ pub(super) fn trailer(database: &Database, report: &mut Report<'_>) -> Option<Pa
 }
 
 /// Rule I1. A database that ends before its space does was cut off; a dirty one may not have been extended yet (trap D27 of db-1). What lies
-/// behind the last owned page is no part of the database: Microsoft's integrity check tells of it.
+/// behind the last owned page is no part of the database, and normal: engines extend files ahead of need.
 pub(super) fn file_size(database: &Database, last_owned: PageNumber, trailer: Option<PageNumber>, report: &mut Report<'_>) {
     let (pages, place) = (database.pages(), database.place());
     if last_owned.0 > pages {
@@ -92,7 +92,7 @@ pub(super) fn file_size(database: &Database, last_owned: PageNumber, trailer: Op
     let mine = pages - u32::from(trailer.is_some_and(|trailer| trailer.0 == pages));
     if last_owned.0 < mine {
         let message = format!("the file has {mine} pages, but the database only {last_owned}: what lies behind is not looked at");
-        report.add(Finding::warning(place.clone(), message).breaks(rule::FILE_SIZE));
+        report.add(Finding::note(place.clone(), message).breaks(rule::FILE_SIZE));
     }
     let surplus = database.file_bytes() % database.page_size().bytes_u64();
     if surplus != 0 {

@@ -5,20 +5,40 @@ use crate::error::Error;
 use anchorlog_format::finding::Finding;
 
 /// An invariant that a whole database keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rule(u8);
+
+impl Rule {
     /// Its number, `I1` to `I50`.
-    pub number: &'static str,
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        self.entry().1
+    }
     /// What holds.
-    pub meaning: &'static str,
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        self.entry().2
+    }
+    fn entry(self) -> (Self, &'static str, &'static str) {
+        TABLE.get(usize::from(self.0)).copied().unwrap_or((self, "", ""))
+    }
+    /// Every invariant, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|entry| entry.0)
+    }
 }
 
 macro_rules! rules {
     ($($name:ident = $number:literal, $meaning:literal;)*) => {
-        $( #[doc = $meaning] pub const $name: Rule = Rule { number: $number, meaning: $meaning }; )*
-        /// Every invariant, in order.
-        pub const ALL: &[Rule] = &[$($name),*];
+        rules!(@ 0_u8; $($name = $number, $meaning;)*);
+        const TABLE: &[(Rule, &str, &str)] = &[$( ($name, $number, $meaning) ),*];
     };
+    (@ $at:expr; $name:ident = $number:literal, $meaning:literal; $($rest:tt)*) => {
+        #[doc = concat!($number, ": ", $meaning)]
+        pub const $name: Rule = Rule($at);
+        rules!(@ $at + 1; $($rest)*);
+    };
+    (@ $at:expr;) => {};
 }
 
 rules! {
@@ -92,13 +112,13 @@ pub(super) trait Breaks {
 
 impl Breaks for Error {
     fn breaks(self, rule: Rule) -> Self {
-        self.with_rule(rule.number)
+        self.with_rule(rule)
     }
 }
 
 impl Breaks for Finding {
     fn breaks(self, rule: Rule) -> Self {
-        self.with_rule(rule.number)
+        self.with_rule(rule.number())
     }
 }
 
@@ -108,8 +128,9 @@ mod tests {
 
     #[test]
     fn the_invariants_are_numbered_one_to_fifty_without_gaps() {
-        let numbers: Vec<String> = ALL.iter().map(|rule| rule.number.to_owned()).collect();
+        let numbers: Vec<&str> = Rule::all().map(Rule::number).collect();
         let expected: Vec<String> = (1..=50).map(|number| format!("I{number}")).collect();
         assert_eq!(numbers, expected);
+        assert_eq!((SHADOW.number(), SEPARATORS.number()), ("I50", "I20"));
     }
 }

@@ -512,6 +512,7 @@ impl Lands<'_> {
         let available = all(|ground| &ground.available);
         let (shelved, kept) = (all(|ground| &ground.shelved), all(|ground| &ground.kept));
         let owned = self.grounds.first().and_then(Option::as_ref).filter(|ground| ground.whole).map(|ground| &ground.owned);
+        let is_owned = |page| owned.is_some_and(|owned| owned.contains(page));
         let mut lost: Vec<PageNumber> = Vec::new();
         let mut leaked = 0;
         for page in (1..=pages).map(PageNumber) {
@@ -521,12 +522,10 @@ impl Lands<'_> {
                 (true, false) if kept.contains(page) => {
                     self.twice(page, rule::SPLIT_BUFFERS, "kept for a space tree", findings);
                 }
-                (false, false) if !kept.contains(page) && !shelved.contains(page) => {
-                    if owned.is_some_and(|owned| owned.contains(page)) {
-                        leaked += 1;
-                        lost.push(page);
-                        lost.truncate(NAMED);
-                    }
+                (false, false) if !kept.contains(page) && !shelved.contains(page) && is_owned(page) => {
+                    leaked += 1;
+                    lost.push(page);
+                    lost.truncate(NAMED);
                 }
                 _ => {}
             }
@@ -543,7 +542,7 @@ impl Lands<'_> {
         let message = format!("the page is used and {what} at the same time");
         findings.rule(&Error::new(place, AVAILABLE_SPACE_CORRUPTED, message).breaks(rule));
     }
-    /// Microsoft's integrity check does not speak of lost pages; clean databases of its engine have them after a crash.
+    /// Clean databases of Microsoft's engine have lost pages after a crash (trap D22).
     fn leaks(&self, lost: &[PageNumber], leaked: u64, findings: &mut Findings) {
         if leaked == 0 {
             return;
@@ -557,7 +556,7 @@ impl Lands<'_> {
         let more = if leaked > lost.len() as u64 { ", …" } else { "" };
         let message = format!("{leaked} pages are owned, but neither used nor available: {}{more}", named.join("; "));
         let hint = "harmless: offline defragmentation gives them back";
-        findings.add(Finding::note(self.shared.database.place(), message).with_hint(hint).breaks(rule::NOTHING_LEAKED));
+        findings.add(Finding::warning(self.shared.database.place(), message).with_hint(hint).breaks(rule::NOTHING_LEAKED));
     }
 }
 
