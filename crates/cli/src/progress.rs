@@ -66,6 +66,10 @@ impl Progress for Shown {
         }
         !interrupt::asked()
     }
+
+    fn goes_on(&mut self) -> bool {
+        !interrupt::asked()
+    }
 }
 
 impl Drop for Shown {

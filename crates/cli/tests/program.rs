@@ -158,6 +158,15 @@ fn recover_stops_at_a_position_and_refuses_one_that_is_too_early() {
     let output = anchorlog(&["recover", "work", "--out", "new", "--to", "0x3", "-q"], work.path());
     assert_eq!(code(&output), 0, "{}{}", text(&output), errors(&output));
     assert!(text(&output).contains("up to the stop"), "{}", text(&output));
+    // Its checkpoint was shallow: pages hold changes from behind the first log that is left.
+    let early = copy_of("mixed-4k-circular", "before");
+    let plan = json(&anchorlog(&["recover", "work", "--dry-run", "--json"], early.path()));
+    let first = plan["plan"]["generations"][0]["first"].to_string();
+    let output = anchorlog(&["recover", "work", "--out", "new", "--to", &first, "-q"], early.path());
+    assert_eq!(code(&output), 3, "{}{}", text(&output), errors(&output));
+    let said = format!("{}{}", text(&output), errors(&output));
+    assert!(said.contains("the earliest position to which it can be brought is"), "{said}");
+    assert!(!early.path().join("new").exists());
     let newer = copy_of("lost-4k-1db", "base");
     assert_eq!(code(&anchorlog(&["recover", "work", "--in-place", "-q"], newer.path())), 0);
     let output = anchorlog(&["recover", "work", "--out", "new", "--to", "0x3"], newer.path());

@@ -220,6 +220,18 @@ fn the_same_input_clock_and_seed_give_identical_bytes_whatever_the_cache() {
 }
 
 #[test]
+fn pages_are_as_the_engines_own_scan_saw_them() {
+    for set in crash_sets().iter().filter(|set| set.name.contains("dbscan")) {
+        let work = tempfile::tempdir().unwrap();
+        copy_folder(&set.folder().join("before"), work.path()).unwrap();
+        let report = run::replay(&setup(work.path(), Options::default()), &ambient(), &mut ())
+            .unwrap_or_else(|failure| panic!("{}: {}", set.name, failure.error));
+        assert_eq!(report.notes, Vec::<String>::new(), "{}", set.name);
+        assert!(report.pages_scanned > 10, "{}: {}", set.name, report.pages_scanned);
+    }
+}
+
+#[test]
 fn before_images_that_memory_has_no_room_for_go_to_the_working_folder_and_are_gone_afterwards() {
     let sets = crash_sets();
     let mut spilled = 0;

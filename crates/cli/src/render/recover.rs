@@ -84,6 +84,9 @@ pub fn report(report: &Report) -> String {
         if !run.left_out.is_empty() {
             row("left out", run.left_out.join(", "));
         }
+        if run.commits_left_out > 0 {
+            row("commits left out", format!("{}, in logs that are at hand", run.commits_left_out));
+        }
         let mut kinds: Vec<_> = run.records.iter().collect();
         kinds.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
         let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();

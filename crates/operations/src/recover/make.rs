@@ -9,19 +9,21 @@ use anchorlog_database::{Database, check};
 use anchorlog_format::database::HeaderPage;
 use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::file::{FILE_SIZE_MAX, LogFile};
 use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::names;
-use anchorlog_format::units::Generation;
+use anchorlog_format::log::record::RecordType;
+use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::run::{self, BadPage, Failure, Watch};
 use anchorlog_replay::stream::files::StreamFiles;
-use anchorlog_storage::copy::copy_file;
+use anchorlog_storage::copy::{copy_file, read_file};
 use anchorlog_storage::publish::{Change, WorkFolder, finish_interrupted, is_cut_off, remove_leftovers};
 use anchorlog_storage::space::free_bytes;
-use anchorlog_storage::{Entry, Folder};
+use anchorlog_storage::{Entry, Folder, read_all};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,6 +42,10 @@ pub trait Progress {
     fn phase(&mut self, name: &str, steps: usize) -> bool;
     /// A step of the phase is about to be done.
     fn step(&mut self, what: &str, at: usize, of: usize) -> bool;
+    /// Asked again and again during a long step: whether to go on.
+    fn goes_on(&mut self) -> bool {
+        true
+    }
 }
 
 /// Follows nothing.
@@ -120,6 +126,7 @@ pub fn make(
     let left_out = leave_out(plan, made.as_ref(), &work)?;
     if let Some(run) = &mut report.run {
         run.left_out = left_out;
+        run.commits_left_out = commits_behind(plan, sources, run.end);
     }
     prove(&work, &mut report, progress)?;
     judge_damage(plan, &mut report)?;
@@ -239,16 +246,34 @@ fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Path, u64)> {
 fn copy_files(sources: &Sources, work: &WorkFolder, progress: &mut dyn Progress) -> Result<BTreeMap<String, String>, MakeError> {
     let files: Vec<(&Path, &Path, u64)> = taking_part(sources).collect();
     go_on(progress.phase("copying", files.len()))?;
+    let stamps: Vec<_> = files.iter().map(|(_, place, _)| stamp(place)).collect();
     let mut digests = BTreeMap::new();
     for (at, (path, place, _)) in files.iter().enumerate() {
         let shown = path.display().to_string();
         go_on(progress.step(&shown, at, files.len()))?;
-        let what = format!("{} could not be copied", place.display());
-        let target = work.path().join(path);
-        copy_file(place, &target).map_err(|error| failed(&what, &error))?;
-        digests.insert(shown, sha256(&target).map_err(|error| failed(&what, &error))?);
+        let mut digest = Sha256::new();
+        let copied = copy_file(place, &work.path().join(path), &mut |bytes| {
+            digest.update(bytes);
+            progress.goes_on()
+        });
+        copied.map_err(|error| failed(&format!("{} could not be copied", place.display()), &error))?;
+        digests.insert(shown, hex(digest));
+    }
+    // Files of one moment are what a plan is about: a service that still runs changes some before and some behind their copy.
+    for ((_, place, size), before) in files.iter().zip(stamps) {
+        let after = stamp(place);
+        if after != before || after.is_some_and(|(now, _)| now != *size) {
+            let reason = format!("{} was changed while it was copied: stop what uses it, or work on a snapshot", place.display());
+            return Err(refused(reason, Some(JetCode(-1032))));
+        }
     }
     Ok(digests)
+}
+
+/// Size and time of the last change.
+fn stamp(path: &Path) -> Option<(u64, std::time::SystemTime)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 struct Follow<'a> {
@@ -288,6 +313,10 @@ fn failure_of(failure: &Failure, keep_damage: bool) -> MakeError {
     }
     if failure.report.earliest_stop.is_some() {
         return MakeError::Refused { reason: error.reason.clone(), jet: Some(error.jet), findings: vec![error.finding()] };
+    }
+    if failure.report.earliest_stop.is_some() {
+        // Only the pages tell that a database is newer than the stop.
+        return refused(error.to_string(), Some(error.jet));
     }
     let findings: Vec<Finding> = failure.report.bad_pages.iter().map(finding_of).collect();
     match failure.report.bad_pages.first() {
@@ -350,6 +379,20 @@ fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Resu
     }
     let left_out: BTreeSet<&PathBuf> = behind.iter().chain(set_aside).collect();
     Ok(left_out.into_iter().map(|path| path.display().to_string()).collect())
+}
+
+/// Transactions that the logs at hand commit behind the last record redone, as far as these logs can be read.
+fn commits_behind(plan: &Plan, sources: &Sources, end: LogPosition) -> u64 {
+    let archives = plan.files.archives.range(end.generation..).map(|(_, path)| path);
+    let mut commits = 0;
+    for path in archives.chain(&plan.files.current) {
+        let bytes = sources.open(path).and_then(|file| read_all(&*file, FILE_SIZE_MAX));
+        let Ok(bytes) = bytes else { continue };
+        let Ok(log) = LogFile::open(&bytes) else { continue };
+        let behind = log.records_from(end).map_while(Result::ok).filter(|record| record.writer_position >= end);
+        commits += behind.filter(|record| record.record_type() == RecordType::COMMIT_OUTERMOST).count() as u64;
+    }
+    commits
 }
 
 /// Logs behind a generation.
@@ -428,7 +471,7 @@ fn publish(
     let unreadable = |error: io::Error| failed("the result could not be read back", &error);
     let entries: Vec<Entry> = work.folder().list().map_err(unreadable)?;
     for entry in &entries {
-        let digest = sha256(&work.path().join(&entry.path)).map_err(unreadable)?;
+        let digest = sha256(&work.path().join(&entry.path), progress).map_err(unreadable)?;
         report.outputs.insert(entry.path.display().to_string(), digest);
     }
     let unpublished = |error: io::Error| failed("the result could not be published", &error);
@@ -464,6 +507,7 @@ fn changes(entries: &[Entry], report: &Report) -> Vec<Change> {
 
 fn failed(what: &str, error: &io::Error) -> MakeError {
     let jet = match error.kind() {
+        io::ErrorKind::Interrupted => return MakeError::Interrupted,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JetCode(-1808),
         io::ErrorKind::PermissionDenied => JetCode(-1032),
         _ => JetCode(-1022),
@@ -479,16 +523,15 @@ const fn go_on(answer: bool) -> Result<(), MakeError> {
     if answer { Ok(()) } else { Err(MakeError::Interrupted) }
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
+fn sha256(path: &Path, progress: &mut dyn Progress) -> io::Result<String> {
     let mut digest = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let read = file.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
-        digest.update(&buffer[..read]);
-    }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    read_file(path, &mut |bytes| {
+        digest.update(bytes);
+        progress.goes_on()
+    })?;
+    Ok(hex(digest))
+}
+
+fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

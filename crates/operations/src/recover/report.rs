@@ -135,6 +135,8 @@ pub struct RunReport {
     /// Logs left out of the result.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+    /// Transactions that the logs at hand commit behind `end`: they are not in the result. Those in logs that are gone are not known.
+    pub commits_left_out: u64,
     /// A warning that Microsoft's engine gives in place of success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<JetCode>,
@@ -165,6 +167,7 @@ impl RunReport {
             changes_undone: run.undone.changes,
             lost: run.lost.map(|lost| (lost.last_found, lost.last_committed)),
             left_out: run.set_aside.iter().map(|path| path.display().to_string()).collect(),
+            commits_left_out: 0,
             warning: run.warning,
             notes: run.notes.clone(),
         }

@@ -1,6 +1,6 @@
 //! The cases of the `lost-*` sets: what is done to the files, and the engine's parameters as our options.
 
-use anchorlog_format::units::{Generation, LogPosition, PageSize};
+use anchorlog_format::units::{LogPosition, PageSize};
 use anchorlog_operations::recover::Options;
 use anchorlog_replay::stop::Stop;
 use anchorlog_testkit::data::{EngineSet, copy_folder, engine_sets};
@@ -21,10 +21,15 @@ pub struct Wanted {
     pub accepts_loss: bool,
 }
 
+/// Whether a test shall walk this set: all, but where `SET` gives a part of a name.
+pub fn is_wanted(name: &str) -> bool {
+    std::env::var("SET").ok().is_none_or(|only| name.contains(&only))
+}
+
 /// All cases of all sets.
 pub fn all() -> Vec<Case> {
     let mut cases = Vec::new();
-    for set in engine_sets().into_iter().filter(|set| set.name.starts_with("lost-") && super::wanted(&set.name)) {
+    for set in engine_sets().into_iter().filter(|set| set.name.starts_with("lost-") && is_wanted(&set.name)) {
         for value in set.meta()["cases"].as_array().unwrap() {
             cases.push(Case { set: set.clone(), value: value.clone() });
         }
@@ -71,10 +76,7 @@ impl Case {
         let page_size = self.value["parameters"]["DatabasePageSize"].as_u64();
         options.page_size = page_size.and_then(|size| PageSize::from_field(u32::try_from(size).unwrap()));
         options.only_mapped = !options.map.is_empty() && bits & 0x20 == 0;
-        options.ignore_missing_database = bits & 0x4 != 0;
-        options.without_undo = bits & 0x8 != 0;
-        options.allow_missing_current = bits & 0x100 != 0;
-        Wanted { options, accepts_loss: bits & 0x80 != 0 }
+        of_bits(bits, options)
     }
 }
 
@@ -82,17 +84,22 @@ fn hex(text: &str) -> u32 {
     u32::from_str_radix(text, 16).unwrap()
 }
 
-fn stop_of(text: &str) -> Stop {
-    let mut parts = text.split(':').map(hex);
+/// The bits of JetInit.
+pub fn of_bits(bits: u32, options: Options) -> Wanted {
+    let options = Options {
+        ignore_missing_database: bits & 0x4 != 0,
+        without_undo: bits & 0x8 != 0,
+        allow_missing_current: bits & 0x100 != 0,
+        ..options
+    };
+    Wanted { options, accepts_loss: bits & 0x80 != 0 }
+}
+
+/// A stop as the sets write it: GENERATION[:SECTOR:BYTE] in hexadecimal.
+pub fn stop_of(text: &str) -> Stop {
+    let mut parts = text.split(':').map(|part| hex(part.trim_start_matches("0x")));
     let generation = parts.next().unwrap();
     let mut rest = || u16::try_from(parts.next().unwrap_or(0)).unwrap();
     let (sector, byte) = (rest(), rest());
     Stop::from_position(LogPosition::new(generation, sector, byte))
-}
-
-/// With the consent to loss that a user gives after reading the plan.
-pub fn with_consent(folder: &Path, mut options: Options) -> Options {
-    let computed = super::common::plan_of(folder, &options).loss.map_or(Generation(1), |loss| loss.first);
-    options.accept_loss = Some(computed);
-    options
 }

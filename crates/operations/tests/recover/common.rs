@@ -5,7 +5,7 @@ use anchorlog_database::canonical::{Tables, dump};
 use anchorlog_database::check;
 use anchorlog_format::database::HeaderPage;
 use anchorlog_format::finding::{Finding, Severity};
-use anchorlog_format::units::LogTime;
+use anchorlog_format::units::{Generation, LogTime};
 use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, Progress, Report, Sources, make, plan};
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_storage::Folder;
@@ -146,4 +146,11 @@ pub fn for_each<T: Sync>(items: &[T], work: impl Fn(&T) -> Vec<String> + Sync) -
 pub fn none_wrong(cases: usize, wrong: &[String]) {
     assert!(cases > 0, "nothing was compared");
     assert!(wrong.is_empty(), "{} problems in {cases} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// With the consent to loss that a user gives after reading the plan.
+pub fn with_consent(folder: &Path, mut options: Options) -> Options {
+    let computed = plan_of(folder, &options).loss.map_or(Generation(1), |loss| loss.first);
+    options.accept_loss = Some(computed);
+    options
 }

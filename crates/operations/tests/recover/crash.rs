@@ -1,10 +1,10 @@
 //! Every crash state of the sets: recovered once, and everything that the set says of the result compared.
 
+use super::cases::is_wanted;
 use super::common::{
     Recovery, ambient, compare_dump, databases, digests, dump_of, findings_of, for_each, gather, header_of, names, none_wrong,
     recover,
 };
-use super::wanted;
 use anchorlog_database::canonical::Tables;
 use anchorlog_format::database::DatabaseState;
 use anchorlog_format::database::flush_map::FlushMapHeader;
@@ -12,7 +12,7 @@ use anchorlog_format::log::checkpoint::Checkpoint;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::names::{self as log_names, Role};
 use anchorlog_operations::recover::{Options, Place, Report, Verdict, make, plan};
-use anchorlog_testkit::data::{EngineSet, engine_sets};
+use anchorlog_testkit::data::{EngineSet, copy_folder, engine_sets};
 use anchorlog_testkit::dump_text::engine_dumps;
 use anchorlog_testkit::header_text::{header_lines, header_texts, lines_of_the_header};
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ fn crash_of(set: &EngineSet) -> Option<Crash> {
 }
 
 fn crashes() -> Vec<Crash> {
-    engine_sets().iter().filter(|set| wanted(&set.name)).filter_map(crash_of).collect()
+    engine_sets().iter().filter(|set| is_wanted(&set.name)).filter_map(crash_of).collect()
 }
 
 #[test]
@@ -267,6 +267,9 @@ fn reported(crash: &Crash, report: &Report, out: &Path) -> Vec<String> {
     if report.inputs.iter().any(|(path, digest)| sources.get(path) != Some(digest)) {
         problems.push("the digests of the report are not those of the sources".into());
     }
+    if report.run.as_ref().is_some_and(|run| run.commits_left_out > 0 || !run.left_out.is_empty()) {
+        problems.push("something was left out".into());
+    }
     let before = databases(&crash.before);
     for database in &report.databases {
         let name = Path::new(&database.path).file_name().unwrap().to_string_lossy().into_owned();
@@ -319,6 +322,43 @@ fn the_same_input_clock_and_seed_give_the_same_bytes_of_the_whole_folder() {
         if made(1) == made(2) { Vec::new() } else { vec![format!("{}: two runs differ", crash.name)] }
     });
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn a_clean_database_alone_is_already_clean_and_copied_as_it_is() {
+    let mut seen = 0;
+    for set in engine_sets().iter().filter(|set| is_wanted(&set.name) && set.folder().join("clean").is_dir()) {
+        let place = tempfile::tempdir().unwrap();
+        let (clean, out) = (set.folder().join("clean"), place.path().join("out"));
+        let recovery = recover(&clean, &out, &Options::default());
+        let report = recovery.report();
+        assert!(report.run.is_none() && report.databases.iter().all(|database| database.verdict == Verdict::AlreadyClean));
+        assert_eq!(digests(&clean), digests(&out), "{}", set.name);
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn a_format_newer_than_known_is_refused_with_the_version_found() {
+    for set in engine_sets().iter().filter(|set| ["micro-insert", "lost-4k-1db"].contains(&set.name.as_str())) {
+        let place = tempfile::tempdir().unwrap();
+        let (source, out) = (place.path().join("source"), place.path().join("out"));
+        let before = ["before", "base"].map(|below| set.folder().join(below)).into_iter().find(|path| path.is_dir()).unwrap();
+        copy_folder(&before, &source).unwrap();
+        let path = source.join("db/db1.edb");
+        let mut file = fs::read(&path).unwrap();
+        let mut page = header_of(&path);
+        page.header.update = 7777;
+        let (size, bytes) = (page.page_size().bytes(), page.to_bytes());
+        file[..size].copy_from_slice(&bytes);
+        file[size..2 * size].copy_from_slice(&bytes);
+        fs::write(&path, file).unwrap();
+        let recovery = recover(&source, &out, &Options::default());
+        assert_eq!((recovery.code(), recovery.plan.engine.0), (Some(-1209), -1209));
+        let said = recovery.plan.faults.iter().any(|fault| fault.finding.message.contains("7777"));
+        assert!(said && !out.exists(), "{:?}", recovery.plan.faults);
+    }
 }
 
 /// What a set's dump says is what a person sees: the numbers of rows agree with the report's.

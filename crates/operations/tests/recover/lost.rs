@@ -1,9 +1,10 @@
 //! Every case of missing, foreign and damaged files, made: what the engine recovers we recover to the same content, what it refuses we
 //! refuse with its code, and where it leaves a database dirty behind a success we refuse as well.
 
-use super::cases::{self, Case, with_consent};
+use super::cases::{self, Case};
 use super::common::{
     Recovery, compare_dump, databases, digests, findings_of, for_each, header_of, names, none_wrong, recover, recover_with,
+    with_consent,
 };
 use anchorlog_database::canonical::Tables;
 use anchorlog_format::database::DatabaseState;
@@ -105,7 +106,11 @@ fn right_result(case: &Case, recovery: &Recovery, ending: &Expected, source: &Pa
     if let Some(stop) = case.wanted().options.stop {
         // Later logs do not go into the result: it would have another history from there on.
         let behind = source.join(format!("log/edb{:05X}.log", stop.generation().0 + 2));
-        let left_out = &report.run.as_ref().unwrap().left_out;
+        let run = report.run.as_ref().unwrap();
+        let left_out = &run.left_out;
+        if run.commits_left_out == 0 {
+            problems.push("no commit was left out".into());
+        }
         if !behind.exists() || out.join("log").join(behind.file_name().unwrap()).exists() || left_out.is_empty() {
             problems.push(format!("the logs behind the stop: {left_out:?}, {:?}", names(&out.join("log"))));
         }

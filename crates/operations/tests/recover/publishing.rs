@@ -35,6 +35,37 @@ impl Progress for Interrupts {
     fn step(&mut self, _: &str, _: usize, _: usize) -> bool {
         self.go_on()
     }
+    fn goes_on(&mut self) -> bool {
+        self.go_on()
+    }
+}
+
+/// Does something to the sources once the copying has begun.
+struct Meddles<'a>(&'a dyn Fn(), usize);
+
+impl Progress for Meddles<'_> {
+    fn phase(&mut self, _: &str, _: usize) -> bool {
+        true
+    }
+    fn step(&mut self, _: &str, _: usize, _: usize) -> bool {
+        self.1 += 1;
+        if self.1 == 2 {
+            (self.0)();
+        }
+        true
+    }
+}
+
+#[test]
+fn sources_that_change_under_the_copy_are_refused() {
+    let place = crashed("micro-insert", "before");
+    let (source, out) = (place.path().join("source"), place.path().join("out"));
+    let first = fs::read(source.join("db/db1.edb")).unwrap();
+    let sources = gather(&source);
+    let write = || fs::write(source.join("db/db1.edb"), [&first[..], &[0; 4096]].concat()).unwrap();
+    let meddled = recover_with(&sources, &Place::Out(out), &Options::default(), &mut Meddles(&write, 0));
+    assert!(matches!(&meddled.made, Err(MakeError::Refused { reason, .. }) if reason.contains("changed")), "{:?}", meddled.made);
+    assert_eq!(names(place.path()), ["source"]);
 }
 
 #[test]

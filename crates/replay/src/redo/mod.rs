@@ -4,6 +4,7 @@ pub mod ahead;
 pub mod damage;
 mod group;
 mod node;
+mod scan;
 mod transaction;
 mod tree;
 
@@ -19,6 +20,8 @@ use anchorlog_format::page::{Page, PageEditor, PageFlags};
 use anchorlog_format::units::{
     DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId, VersionId,
 };
+pub use scan::ScanDifference;
+use scan::{Checksum, Seen};
 use std::collections::BTreeMap;
 
 /// One database that redo applies records to.
@@ -76,6 +79,10 @@ pub struct Counts {
     pub records: BTreeMap<RecordType, u64>,
     /// Page changes made by redo.
     pub page_changes: u64,
+    /// Pages compared with what a scan of the database saw.
+    pub pages_scanned: u64,
+    /// Those that the scan saw otherwise.
+    pub scan_differences: Vec<ScanDifference>,
 }
 
 /// Records that are redone together.
@@ -172,6 +179,22 @@ impl Redo {
             Operation::ConvertToMultipleExtent(convert) => self.convert(raw, convert),
             Operation::Scrub(scrub) => self.scrub(raw, scrub),
             Operation::NewPage(new) => self.new_page(raw, new),
+            Operation::ScanCheck(check) => self.scan_check(&Seen {
+                database: check.database,
+                page: check.page,
+                dbtime: check.dbtime_page,
+                current: check.dbtime_current,
+                checksum: Checksum::Folded16(check.checksum),
+                by_shrink: false,
+            }),
+            Operation::ScanCheck2(check) => self.scan_check(&Seen {
+                database: check.database,
+                page: check.page,
+                dbtime: check.dbtime_page,
+                current: check.dbtime_current,
+                checksum: Checksum::Folded32(check.checksum),
+                by_shrink: check.flags & 3 == 2,
+            }),
             Operation::CommitContext(context) => {
                 self.commit_context(raw, context);
                 Ok(())

@@ -28,9 +28,20 @@ impl Redo {
         head: &NodeHead,
         change: impl FnOnce(PageNumber, &mut PageEditor<'_>) -> std::result::Result<(), apply::ApplyError>,
     ) -> Result<()> {
+        let was = self.cache.page(head.database, head.page).map(|page| (page.dbtime(), page.flags()));
+        let dirty = self.cache.is_dirty(head.database, head.page);
         let mut image = self.take(head.database, head.page, head.dbtime)?;
-        if let Some(mut editor) = PageEditor::new(&mut image) {
-            change(head.page, &mut editor)?;
+        let changed = match PageEditor::new(&mut image) {
+            Some(mut editor) => change(head.page, &mut editor),
+            None => Ok(()),
+        };
+        if let Err(error) = changed {
+            if let (Some((dbtime, flags)), Some(mut editor)) = (was, PageEditor::new(&mut image)) {
+                editor.set_dbtime(dbtime);
+                editor.set_flags(flags);
+            }
+            self.cache.put_back(head.database, head.page, image, dirty)?;
+            return Err(error.into());
         }
         self.put(head.database, head.page, image)
     }

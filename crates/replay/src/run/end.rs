@@ -300,6 +300,13 @@ impl Run<'_> {
             self.report_slot(slot);
         }
         self.report.page_changes = self.redo.counts.page_changes;
+        self.report.pages_scanned = self.redo.counts.pages_scanned;
+        for difference in self.redo.counts.scan_differences.iter().take(100) {
+            self.report.notes.push(format!(
+                "page {} of {} is not as a scan of the database saw it at {}: a write may have been lost",
+                difference.page, difference.database, difference.position
+            ));
+        }
         self.report.spilled = self.redo.versions.spilled();
         self.report.bad_pages = self.redo.bad_pages().to_vec();
         self.report.clone()

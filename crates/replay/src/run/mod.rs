@@ -163,6 +163,8 @@ pub struct Report {
     pub page_changes: u64,
     /// Transactions and changes taken back.
     pub undone: Undone,
+    /// Pages compared with what scans of the database saw, as the log has it.
+    pub pages_scanned: u64,
     /// Bytes of before images that lay in the working folder at most, because memory had no room for them.
     pub spilled: u64,
     /// Pages that records or undo needed and that could not be used, in the order in which they were met.
@@ -268,6 +270,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         records: BTreeMap::new(),
         page_changes: 0,
         undone: Undone::default(),
+        pages_scanned: 0,
         spilled: 0,
         bad_pages: Vec::new(),
         notes: Vec::new(),

@@ -1,6 +1,7 @@
 //! What the recovery tests share.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod bench;
 pub mod compare;
 
 use anchorlog_format::database::header::HeaderPage;

@@ -190,7 +190,7 @@ impl<'a> Record<'a> for Replace<'a> {
     }
     fn decode(_: RecordType, bytes: &'a [u8]) -> Result<Self, RecordError> {
         let (head, fixed, data) = replace_parts(bytes)?;
-        if fixed.size != fixed.new_size {
+        if fixed.size != fixed.new_size || data.len() != usize::from(fixed.new_size) {
             return Err(RecordError::Inconsistent("a whole replacement that is not as long as the new data"));
         }
         Ok(Self { head, old_size: fixed.old_size, new_size: fixed.new_size, data })
