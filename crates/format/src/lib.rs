@@ -1,6 +1,6 @@
 //! Every structure that the Extensible Storage Engine writes, declared once. No I/O, no threads, no panics on any input.
 //!
-//! The specification sections named in the docs (`db-2 §9`, `log-1 §7`) are those of `docs/format`.
+//! The sections named in the docs (`db-2 §9`, `log-1 §7`) are those of the format specification; `docs/format` shows the layouts that follow from them.
 #![forbid(unsafe_code)]
 
 #[macro_use]

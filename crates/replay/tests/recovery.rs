@@ -8,7 +8,7 @@ use anchorlog_format::page::{Page, compare};
 use anchorlog_format::units::PageNumber;
 use anchorlog_replay::run::{self, Ending, Options};
 use anchorlog_testkit::data::{EngineSet, copy_folder, engine_sets};
-use common::compare::{brief, header_differences, record_types, up_to_the_next_run};
+use common::compare::{brief, header_differences, pages, record_types, up_to_the_next_run};
 use common::{ambient, setup};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -126,7 +126,7 @@ fn crash_sets() -> Vec<EngineSet> {
 }
 
 #[test]
-fn recovery_without_undo_leaves_the_engines_pages_but_for_those_with_open_changes() {
+fn v39_recovery_without_undo_leaves_the_engines_pages_but_for_those_with_open_changes() {
     let mut problems = Vec::new();
     let (mut equal, mut excepted) = (0, 0);
     for set in crash_sets().iter().filter(|set| set.folder().join("after-redo").is_dir()) {
@@ -189,7 +189,7 @@ fn recovering_a_recovered_folder_changes_no_database_byte() {
 }
 
 #[test]
-fn the_same_input_clock_and_seed_give_identical_bytes_whatever_the_cache() {
+fn w29_the_same_input_clock_and_seed_give_identical_bytes_whatever_the_cache() {
     let spilled = std::cell::Cell::new(0);
     for set in crash_sets() {
         let recovered = |cache_bytes: usize, version_bytes: usize| {
@@ -217,6 +217,46 @@ fn the_same_input_clock_and_seed_give_identical_bytes_whatever_the_cache() {
         }
     }
     println!("at most {} bytes of before images in the working folder", spilled.get());
+}
+
+#[test]
+fn v28_free_bytes_reserves_for_rollback_and_version_flags_of_changed_pages_are_the_engines_too() {
+    let (mut equal, mut problems) = (0, Vec::new());
+    for set in crash_sets() {
+        let folder = set.folder();
+        let work = tempfile::tempdir().unwrap();
+        copy_folder(&folder.join("before"), work.path()).unwrap();
+        if run::replay(&setup(work.path(), Options::default()), &ambient(), &mut ()).is_err() || !folder.join("after/db").is_dir()
+        {
+            continue;
+        }
+        for entry in std::fs::read_dir(folder.join("after/db")).unwrap().flatten() {
+            let name = entry.file_name();
+            let Ok(before) = std::fs::read(folder.join("before/db").join(&name)) else { continue };
+            let Ok(ours) = std::fs::read(work.path().join("db").join(&name)) else { continue };
+            if Path::new(&name).extension().is_none_or(|extension| extension != "edb") {
+                continue;
+            }
+            let theirs = std::fs::read(entry.path()).unwrap();
+            let old: BTreeMap<_, _> = pages(&before).collect();
+            let mine: BTreeMap<_, _> = pages(&ours).collect();
+            for (number, image) in pages(&theirs) {
+                let Some(own) = mine.get(&number).filter(|own| old.get(&number) != Some(own)) else { continue };
+                let (a, b) = (Page::new(own).unwrap(), Page::new(image).unwrap());
+                let flags =
+                    |page: Page<'_>| (0..page.lines()).map(|line| page.line(line).map(|node| node.flags.0)).collect::<Vec<_>>();
+                let kept = |page: Page<'_>| (page.free(), page.uncommitted_free(), flags(page));
+                if kept(a) == kept(b) {
+                    equal += 1;
+                } else {
+                    let text = format!("{:?} against {:?}", (a.free(), a.uncommitted_free()), (b.free(), b.uncommitted_free()));
+                    problems.push(format!("{} {} page {number}: {text}", set.name, name.display()));
+                }
+            }
+        }
+    }
+    println!("{equal} pages");
+    assert!(problems.is_empty(), "{} pages, {equal} equal:\n{}", problems.len(), problems.join("\n"));
 }
 
 #[test]

@@ -9,68 +9,18 @@ use anchorlog_format::log::segment::SegmentHeader;
 use anchorlog_format::units::{Generation, LogPosition, LogTime};
 use anchorlog_replay::run::{self, Ending, Failure, Options, Report};
 use anchorlog_replay::stop::{Stop, position_at_time};
-use anchorlog_testkit::data::{EngineSet, copy_folder, engine_set, engine_sets, real_sets};
+use anchorlog_testkit::data::{copy_folder, engine_set, engine_sets, real_sets};
 use common::compare::{header_of, page_differences};
+use common::files::{contents, crash_of, cut_by_hand, databases, logs, positions};
 use common::{ambient, setup, told};
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 type Made = Result<Report, Failure>;
 
 fn stopped(root: &Path, stop: Stop) -> Made {
     let options = Options { stop: Some(stop), undo_at_stop: true, ..Options::default() };
     run::replay(&setup(root, options), &ambient(), &mut ())
-}
-
-fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder_now) = folders.pop() {
-        for entry in fs::read_dir(&folder_now).unwrap().flatten() {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            } else {
-                files.insert(entry.path().strip_prefix(folder).unwrap().to_path_buf(), fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    files
-}
-
-fn databases(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = contents(root);
-    files.retain(|path, _| path.starts_with("db") && path.extension().is_none_or(|extension| extension != "jfm"));
-    files
-}
-
-/// All logs of a folder by generation.
-fn logs(root: &Path) -> BTreeMap<Generation, (PathBuf, Vec<u8>)> {
-    let mut logs = BTreeMap::new();
-    for (path, bytes) in contents(&root.join("log")) {
-        let name = path.to_string_lossy().to_lowercase();
-        if name.ends_with(".log") && !name.contains("tmp") {
-            logs.insert(LogFile::open(&bytes).unwrap().header().generation, (Path::new("log").join(path), bytes));
-        }
-    }
-    logs
-}
-
-fn positions(bytes: &[u8]) -> Vec<LogPosition> {
-    let log = LogFile::open(bytes).unwrap();
-    log.records()
-        .map(|record| record.unwrap())
-        .filter(|record| !record.record_type().is_padding())
-        .map(|record| record.writer_position)
-        .collect()
-}
-
-/// The folder of a set with its crash state.
-fn crash_of(set: &EngineSet) -> Option<tempfile::TempDir> {
-    let source = ["before", "base"].map(|name| set.folder().join(name)).into_iter().find(|path| path.join("log").is_dir())?;
-    let work = tempfile::tempdir().unwrap();
-    copy_folder(&source, work.path()).unwrap();
-    Some(work)
 }
 
 #[test]
@@ -116,21 +66,6 @@ fn a_chain_from_nothing_goes_back_to_each_state_that_the_machine_passed_through(
         let again = run::replay(&common::setup(work.path(), Options::default()), &ambient(), &mut ());
         assert!(again.as_ref().is_ok_and(|report| report.ending == Ending::NothingToDo), "{state}: {}", told(&again));
     }
-}
-
-/// Makes a log end behind the record at `stop` by the plainest means: the segments up to it are kept, the last as far as the record goes.
-fn cut_by_hand(bytes: &[u8], stop: LogPosition) -> Vec<u8> {
-    let log = LogFile::open(bytes).unwrap();
-    let record = log.records().map(|record| record.unwrap()).find(|record| record.writer_position == stop).unwrap();
-    let mut cut = bytes.to_vec();
-    let segment = usize::from(record.end.sector);
-    let keep = segment * 4096 + usize::from(record.end.byte);
-    cut[keep..].fill(0);
-    if record.end.byte != 0 {
-        let image: &mut [u8; 4096] = (&mut cut[segment * 4096..segment * 4096 + 4096]).try_into().unwrap();
-        anchorlog_checksum::set_segment_checksum(image, record.end.sector.into());
-    }
-    cut
 }
 
 #[test]

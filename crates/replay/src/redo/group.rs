@@ -63,11 +63,13 @@ impl Redo {
         let database = leaf.head.database;
         let mut gate = Gate::Redo;
         for level in &levels {
-            refuse_old(level.before.is_none(), level.head.page)?;
             gate = self.database_gate(database, level.head.dbtime, level.object, false);
         }
         if gate == Gate::Skip {
             return Ok(());
+        }
+        for level in &levels {
+            refuse_old(level.before.is_none(), level.head.page)?;
         }
         let mut pages = PageSet::default();
         for (at, level) in levels.iter().enumerate() {
@@ -177,11 +179,13 @@ impl Redo {
         let (database, merged) = (leaf.head.database, leaf.head.page);
         let mut gate = Gate::Redo;
         for level in &levels {
-            refuse_old(level.before.is_none(), level.head.page)?;
             gate = self.database_gate(database, level.head.dbtime, level.object, false);
         }
         if gate == Gate::Skip {
             return Ok(());
+        }
+        for level in &levels {
+            refuse_old(level.before.is_none(), level.head.page)?;
         }
         let mut pages = PageSet::default();
         for (at, level) in levels.iter().enumerate() {
@@ -236,7 +240,8 @@ impl Redo {
     }
 }
 
-/// Records of formats before the before images cannot be redone (`log-4 §21`).
+/// Records of formats before the before images cannot be redone (`log-4 §21`). Microsoft's engine refuses them whatever database they
+/// name; of one that takes no part they do no harm (`log-7 §16`).
 fn refuse_old(old: bool, page: PageNumber) -> Result<()> {
     if old {
         let reason = "a split or merge of a log format that carries no page images";

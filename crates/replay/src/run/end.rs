@@ -9,6 +9,7 @@ use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::database::version::Feature;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::header::LogHeader;
+use anchorlog_format::log::names::GENERATION_MAX;
 use anchorlog_format::log::record::RecordType;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, PageNumber};
 use std::collections::BTreeSet;
@@ -245,6 +246,14 @@ impl Run<'_> {
         }
         ending.forget_attachments();
         let quit = ending.quit(undo_from.unwrap_or(mark), self.report.start)?;
+        if quit.generation >= GENERATION_MAX {
+            // The databases are consistent, and the engine still refuses the stream (trap W30).
+            self.report.notes.push(format!(
+                "the log stream has used up its generations ({}): Microsoft's engine will end with {} until the logs are removed and a new stream begins",
+                quit.generation,
+                JetCode::LOG_SEQUENCE_END_DATABASES_CONSISTENT
+            ));
+        }
         ending.finish(quit, self.stream)
     }
 

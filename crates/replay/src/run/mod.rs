@@ -588,7 +588,10 @@ impl Run<'_> {
 
 /// Records that decide over whole databases, and those that end runs.
 fn concerns_databases(kind: RecordType) -> bool {
-    matches!(kind.0, 1 | 2 | 14 | 15 | 16 | 18 | 23 | 49 | 50 | 52 | 68 | 72 | 78 | 79 | 80 | 81 | 92 | 94 | 99)
+    matches!(
+        kind.0,
+        1 | 2 | 14 | 15 | 16 | 18 | 23 | 26 | 49 | 50 | 52 | 53 | 54 | 55 | 68 | 72 | 78 | 79 | 80 | 81 | 92 | 94 | 99
+    )
 }
 
 /// Types that redo refuses (`log-4 §21`).

@@ -111,18 +111,21 @@ impl LogWriter {
         let last_usable = header.geometry().last_usable();
         let next = end.last_segment.map_or(header.header_sectors, |last| last.saturating_add(1));
         let open = is_current && !header.version().is_legacy() && next <= last_usable;
+        let lost: Vec<u16> =
+            end.repairs.iter().filter_map(shadowed).filter(|_| is_current && !header.version().is_legacy()).collect();
         let file = match &files.current {
-            Some(path) if open => Some(root.open_write(path)?),
+            Some(path) if open || !lost.is_empty() => Some(root.open_write(path)?),
             _ => None,
         };
-        if let Some(file) = &file {
-            for repair in &end.repairs {
-                if let Repair::Shadow { segment } = *repair {
-                    let start = usize::from(segment) * SEGMENT_SIZE;
-                    file.write_at(offset(segment), &log.bytes()[start..start + SEGMENT_SIZE])?;
-                }
+        // Also where nothing more is written into this file: it is read again.
+        for segment in lost {
+            let start = usize::from(segment) * SEGMENT_SIZE;
+            if let (Some(file), Some(bytes)) = (&file, log.bytes().get(start..start + SEGMENT_SIZE)) {
+                file.write_at(offset(segment), bytes)?;
+                file.sync()?;
             }
         }
+        let file = file.filter(|_| open);
         let first = if open { next } else { last_usable.saturating_add(1) };
         Ok(Self {
             root,
@@ -477,6 +480,14 @@ impl LogWriter {
             return Err(ReplayError::new(JetCode::LOG_WRITE_FAIL, "an earlier write to the log failed"));
         }
         Ok(())
+    }
+}
+
+/// The segment that was taken from its shadow.
+const fn shadowed(repair: &Repair) -> Option<u16> {
+    match repair {
+        Repair::Shadow { segment } => Some(*segment),
+        Repair::Bit { .. } => None,
     }
 }
 

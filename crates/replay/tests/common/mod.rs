@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod compare;
+pub mod files;
 
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::units::LogTime;
