@@ -181,7 +181,8 @@ impl Shared<'_> {
             broken(corrupted, rule::PARENT_OF_LEAF, "a leaf that says its children are leaves".into());
         }
         if let Some(holdings) = &walked.holdings {
-            if !holdings.owned.contains(number) {
+            // That a tree owns its own root is a rule of its own.
+            if stand != Stand::Root && !holdings.owned.contains(number) {
                 broken(corrupted, rule::USED_OWNED, "the page is used, but not owned by its tree".into());
             } else if holdings.children.contains(number) {
                 broken(corrupted, rule::USED_OWNED, "the page is used, but owned by another tree".into());

@@ -530,7 +530,8 @@ impl Lands<'_> {
                 _ => {}
             }
         }
-        if holes || self.shared.dirty || self.grounds.iter().flatten().any(|ground| !ground.whole) {
+        let whole = self.grounds.iter().all(|ground| ground.as_ref().is_some_and(|ground| ground.whole));
+        if holes || self.shared.dirty || !whole {
             return Accounts { available: available.len(), shelved: shelved.len(), leaked: 0 };
         }
         self.leaks(&lost, leaked, findings);
