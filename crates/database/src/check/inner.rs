@@ -36,6 +36,8 @@ pub(super) struct Batch<'t> {
     keys: Vec<u8>,
     /// No leaf is missing between the batch before and this one.
     pub joined: bool,
+    /// Leaves are missing behind it.
+    pub open: bool,
 }
 
 impl Batch<'_> {
@@ -113,7 +115,7 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
     ) -> Self {
         Self {
             findings: shared.findings(),
-            batch: Batch { walked: Arc::clone(&walked), leaves: Vec::new(), keys: Vec::new(), joined: true },
+            batch: Batch { walked: Arc::clone(&walked), leaves: Vec::new(), keys: Vec::new(), joined: true, open: false },
             shared,
             source,
             used,
@@ -277,12 +279,12 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
         separator.is_none_or(|key| key.len() <= if key.first().is_some_and(|byte| byte & 0x80 != 0) { 8 } else { 4 })
     }
     fn hand_on(&mut self) {
-        let empty = Batch { walked: Arc::clone(&self.walked), leaves: Vec::new(), keys: Vec::new(), joined: true };
+        let empty = Batch { walked: Arc::clone(&self.walked), leaves: Vec::new(), keys: Vec::new(), joined: true, open: false };
         let batch = std::mem::replace(&mut self.batch, empty);
         if !batch.leaves.is_empty() && self.go_on {
             self.go_on = (self.push)(Part::Leaves(batch));
         } else {
-            self.batch.joined = batch.joined;
+            self.batch.joined = batch.joined && !batch.open;
         }
     }
 
@@ -293,6 +295,7 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
     }
     /// Leaves are missing here: what comes next does not follow what came before.
     fn gap(&mut self) {
+        self.batch.open = true;
         self.hand_on();
         self.batch.joined = false;
     }

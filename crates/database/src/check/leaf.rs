@@ -7,7 +7,7 @@ use super::pages::PageSet;
 use super::report::Findings;
 use super::rule::{self, Breaks as _, Rule};
 use super::source::Source;
-use crate::error::{AVAILABLE_SPACE_CORRUPTED, Error};
+use crate::error::Error;
 use anchorlog_format::finding::Place;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::page::{NodeFlags, Page, PageFlags};
@@ -64,6 +64,9 @@ impl<'d> Reader<'d> {
         let walked = &*batch.walked;
         let mut out = Leaves { findings: self.shared.findings(), pages: 0, items: 0, first: Edge::Unknown, last: Edge::Unknown };
         let mut content = Reading::of(&walked.content, self.shared);
+        if !batch.joined {
+            content.gap();
+        }
         for (at, leaf) in batch.leaves.iter().enumerate() {
             let edge = self.leaf(batch, at, leaf, &mut content, &mut out);
             if at == 0 {
@@ -72,6 +75,9 @@ impl<'d> Reader<'d> {
                 links(self.shared, walked, out.last, edge, &mut out.findings);
             }
             out.last = edge;
+        }
+        if batch.open {
+            content.gap();
         }
         out.items = content.finish(walked, &mut out.findings);
         if out.findings.broken() {
@@ -102,6 +108,7 @@ impl<'d> Reader<'d> {
             let error =
                 shared.error(&walked.member, leaf.page, JetCode::BAD_LINE_COUNT, rule::LEAF_LINES, "a leaf without lines");
             findings.rule(&error);
+            content.gap();
         }
         let mut lines = Lines {
             shared,
@@ -277,12 +284,12 @@ fn extent(shared: &Shared<'_>, walked: &Walked<'_>, line: &Line<'_>, extents: &E
     let place = || -> Place { shared.place(&walked.member).page(line.page).line(line.line) };
     if line.flags.is_versioned() {
         let message = "an extent that says it has versions";
-        findings.rule(&Error::new(place(), AVAILABLE_SPACE_CORRUPTED, message).breaks(rule::EXTENT_NODES));
+        findings.rule(&Error::new(place(), extents.jet, message).breaks(rule::EXTENT_NODES));
     }
     match Extent::decode(line.key, line.data) {
         Some(extent) => extents.add(extent, line.page, line.line),
         None => {
-            findings.rule(&Error::new(place(), AVAILABLE_SPACE_CORRUPTED, "this is no extent").breaks(rule::EXTENT_NODES));
+            findings.rule(&Error::new(place(), extents.jet, "this is no extent").breaks(rule::EXTENT_NODES));
         }
     }
 }

@@ -71,13 +71,17 @@ pub(super) enum Content<'t> {
 }
 
 /// What is found in a space tree: it is small, and kept.
-#[derive(Default)]
 pub(super) struct Extents {
+    /// The code of the engine for one that is none.
+    pub jet: JetCode,
     found: Mutex<Vec<(Extent, PageNumber, u16)>>,
     pages: Mutex<Vec<PageNumber>>,
 }
 
 impl Extents {
+    pub(super) fn new(jet: JetCode) -> Self {
+        Self { jet, found: Mutex::default(), pages: Mutex::default() }
+    }
     /// An extent, at a line of a page.
     pub(super) fn add(&self, extent: Extent, page: PageNumber, line: u16) {
         held(&self.found).push((extent, page, line));

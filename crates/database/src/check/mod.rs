@@ -37,8 +37,9 @@ use crate::database::Database;
 use crate::space::Space;
 use anchorlog_format::finding::Finding;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::space::{CATALOG, DATABASE_ROOT};
+use anchorlog_format::space::{CATALOG, CATALOG_SHADOW, DATABASE_ROOT, FixedTree};
 use anchorlog_format::units::{Dbtime, PageNumber};
+use pages::PageSet;
 use report::Report;
 use rule::Breaks as _;
 use scan::{Owner, Scanned};
@@ -182,10 +183,12 @@ pub fn check_with(database: &Database, options: &Options, watch: &mut dyn Watch)
         return report.counts;
     }
     header::file_size(database, last_owned, trailer, &mut report);
-    let catalog = catalog(database, &mut report);
+    let catalog = catalog(database, &scanned.good, last_owned, &mut report);
     let walk = trees::Trees { database, catalog: &catalog, good: &scanned.good, last_owned, depth: options.depth, threads };
     let Some(seen) = walk.check(&mut report) else { return report.counts };
-    shadow::compare(database, &mut report);
+    if !seen.catalog_broken {
+        shadow::compare(database, &mut report);
+    }
     // Walking the tree that leads to a page has said what is wrong with it.
     for page in scanned.bad.iter().filter(|&page| !seen.used.contains(page)) {
         let owner = if seen.holes { Owner::Unknown } else { Owner::Nothing };
@@ -205,19 +208,26 @@ fn last_owned(database: &Database) -> PageNumber {
     space.and_then(|space| space.last_owned()).unwrap_or(PageNumber(database.pages()))
 }
 
-/// Reads the schema; where the catalog is damaged, tables that only its copy has are added.
-fn catalog(database: &Database, report: &mut Report<'_>) -> Catalog {
+/// Reads the schema: from the copy of the catalog where only that is whole, and otherwise with what the copy has beside it.
+fn catalog(database: &Database, good: &PageSet, last_owned: PageNumber, report: &mut Report<'_>) -> Catalog {
     let mut catalog = Catalog::read(database);
     let mut findings = report.findings();
-    let damaged = !catalog.errors.is_empty() || !catalog.tables.contains_key(&CATALOG.objid);
+    let whole = |tree: &FixedTree, read: &Catalog| {
+        let listed = read.errors.is_empty() && read.tables.contains_key(&CATALOG.objid);
+        listed && trees::Trees::is_whole(database, good, last_owned, tree)
+    };
+    let is_whole = whole(&CATALOG, &catalog);
     for error in std::mem::take(&mut catalog.errors) {
         // What is wrong with its pages is for whoever walks its tree.
         if error.jet == JetCode::CATALOG_CORRUPTED {
             findings.rule(&error.breaks(rule::CONTENT));
         }
     }
-    if damaged {
-        let shadow = Catalog::read_shadow(database);
+    if !is_whole {
+        let mut shadow = Catalog::read_shadow(database);
+        if whole(&CATALOG_SHADOW, &shadow) {
+            std::mem::swap(&mut catalog, &mut shadow);
+        }
         for (objid, table) in shadow.tables {
             catalog.tables.entry(objid).or_insert(table);
         }

@@ -122,15 +122,18 @@ impl Scan<'_> {
             let wanted = most.min(seen.run.pages - at);
             let first = PageNumber(seen.run.first.0 + at);
             let bytes = usize::try_from(wanted).unwrap_or(0) * size;
-            let read = self.database.cache().read_run(first, &mut buffer[..bytes]).unwrap_or(0);
+            let cache = self.database.cache();
+            // One page that cannot be read must not take those beside it along.
+            let read = cache.read_run(first, &mut buffer[..bytes]).or_else(|_| cache.read_run(first, &mut buffer[..size]));
+            let read = read.unwrap_or(0);
             for (image, offset) in buffer[..read * size].chunks_exact(size).zip(0..) {
                 self.page(&mut seen, at + offset, image);
             }
             let read = u32::try_from(read).unwrap_or(0);
-            if read < wanted {
-                self.unreadable(&mut seen, at + read);
+            if read == 0 {
+                self.unreadable(&mut seen, at);
             }
-            at += wanted.min(read + 1);
+            at += read.max(1);
         }
         self.buffer = buffer;
         seen
@@ -179,7 +182,7 @@ impl Scan<'_> {
             seen.lost.push(number);
         }
     }
-    /// The first page of a run that could not be read: the fault is the storage's, or it ends there.
+    /// The fault is the storage's, or it ends there.
     fn unreadable(&self, seen: &mut Seen, at: u32) {
         if self.trailer != Some(PageNumber(seen.run.first.0 + at)) {
             seen.bad |= 1 << at;
@@ -211,7 +214,8 @@ pub(super) fn bad_page(database: &Database, number: PageNumber, last_owned: Page
         Ok(mut bytes) => verify_image(&mut bytes, number).err(),
         Err(fault) => Some(fault),
     };
-    let Some(fault) = fault else { return };
+    // What could be read this time is no longer bad, and what was never written is nothing.
+    let Some(fault) = fault.filter(|fault| *fault != PageFault::Uninitialised) else { return };
     let (place, broken) = (database.place().page(number), rule::of_fault(&fault));
     if number > last_owned {
         let message = format!("behind the database's last page {last_owned}, where anything may lie: {fault}");

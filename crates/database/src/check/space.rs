@@ -155,7 +155,7 @@ impl<'s, 'd> Survey<'s, 'd> {
             ("available", AVAILABLE_SPACE_CORRUPTED, rule::AVAILABLE_ASCEND),
         ];
         for (tree_root, (what, jet, ascend)) in roots.into_iter().zip(kinds) {
-            let (extents, pages, whole) = self.space_tree(member, tree_root, what, ground.flags, findings);
+            let (extents, pages, whole) = self.space_tree(member, tree_root, (what, jet), ground.flags, findings);
             ground.whole &= whole;
             self.ascending(member, tree_root, &extents, (jet, ascend), findings);
             self.buffer(tree_root, ground);
@@ -183,7 +183,7 @@ impl<'s, 'd> Survey<'s, 'd> {
         &mut self,
         of: &Member,
         root: PageNumber,
-        what: &str,
+        (what, jet): (&str, JetCode),
         flags: PageFlags,
         findings: &mut Findings,
     ) -> (Vec<(Extent, PageNumber, u16)>, Vec<PageNumber>, bool) {
@@ -196,7 +196,7 @@ impl<'s, 'd> Survey<'s, 'd> {
         let walked = Arc::new(Walked {
             member,
             holdings: None,
-            content: Content::Extents(Found::default()),
+            content: Content::Extents(Found::new(jet)),
             flags: type_flags(flags).with(PageFlags::SPACE_TREE),
             broken: AtomicBool::new(false),
         });
@@ -430,7 +430,9 @@ impl Lands<'_> {
     /// Rule I42.
     fn available(&self, at: usize, ground: &Ground, findings: &mut Findings) {
         let member = &self.members[at];
-        for extent in ground.available_extents.iter().filter(|extent| extent.pool != Pool::Shelved) {
+        // Where extents could not be read, what is left out says nothing.
+        let extents = ground.available_extents.iter().filter(|extent| ground.whole && extent.pool != Pool::Shelved);
+        for extent in extents {
             let (first, last) = (if extent.pages == 0 { extent.last } else { extent.first() }, extent.last);
             let whole = |owned: &Extent| owned.first() <= first && last <= owned.last;
             if !ground.owned.covers(first, last) {
@@ -572,7 +574,8 @@ pub(super) struct Accounts {
     pub leaked: u64,
 }
 
-/// Rule I49: two trees never share a root or an object id.
+/// Rule I49: two trees never share a root or an object id. Of those that do, the one that the root page names is taken for the tree, or else
+/// the first; the others are not walked.
 pub(super) fn shared_identity(
     shared: &Shared<'_>,
     members: &[Member],
@@ -581,17 +584,28 @@ pub(super) fn shared_identity(
     let (mut roots, mut objects): (BTreeMap<PageNumber, usize>, BTreeMap<ObjectId, usize>) = Default::default();
     let mut alone = vec![true; members.len()];
     for (at, member) in members.iter().enumerate() {
-        let other = roots.get(&member.tree.root).or_else(|| objects.get(&member.tree.objid));
-        if let Some(&other) = other {
-            let what = if roots.contains_key(&member.tree.root) { "root" } else { "object id" };
-            let message = format!("its {what} is also that of {}", members[other].name);
-            let jet = JetCode::DATABASE_CORRUPTED;
-            findings.rule(&shared.error(member, member.tree.root, jet, rule::CATALOG_TREES, message));
-            alone[at] = false;
+        let other = roots.get(&member.tree.root).or_else(|| objects.get(&member.tree.objid)).copied();
+        let Some(other) = other else {
+            roots.insert(member.tree.root, at);
+            objects.insert(member.tree.objid, at);
             continue;
-        }
-        roots.insert(member.tree.root, at);
-        objects.insert(member.tree.objid, at);
+        };
+        let what = if members[other].tree.root == member.tree.root { "root" } else { "object id" };
+        let other_is_wrong = !is_root_of(shared, &members[other]) && is_root_of(shared, member);
+        let (wrong, right) = if other_is_wrong { (other, at) } else { (at, other) };
+        let (name, page) = (&members[right].name, members[wrong].tree.root);
+        let message = format!("its {what} is also that of {name}");
+        let jet = JetCode::DATABASE_CORRUPTED;
+        findings.rule(&shared.error(&members[wrong], page, jet, rule::CATALOG_TREES, message));
+        alone[wrong] = false;
+        roots.insert(members[right].tree.root, right);
+        objects.insert(members[right].tree.objid, right);
     }
     (roots, alone)
+}
+
+/// Whether the page says so itself.
+fn is_root_of(shared: &Shared<'_>, member: &Member) -> bool {
+    let image = shared.database.page(member.tree.root);
+    image.is_ok_and(|image| Page::new(&image).is_some_and(|page| page.objid() == member.tree.objid))
 }

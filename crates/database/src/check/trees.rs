@@ -37,6 +37,8 @@ pub(super) struct Seen {
     pub used: PageSet,
     /// Some part of some tree was not walked.
     pub holes: bool,
+    /// The tree of the catalog or that of its copy is damaged.
+    pub catalog_broken: bool,
 }
 
 /// A tree of a table, by the number of its member.
@@ -84,7 +86,7 @@ impl<'d> Trees<'d> {
         report.take(std::mem::replace(&mut findings, report.findings()));
         let children = lands.children();
         let walks = Walks { trees: self, members: &members, tables: &tables, grounds: &grounds, children, alone: &alone };
-        let holes = walks.run(&shared, &mut used, report)?;
+        let [holes, catalog_broken] = walks.run(&shared, &mut used, report)?;
         if self.depth == Depth::Full {
             let accounts = lands.accounts(&used, holes, &mut findings);
             report.take(findings);
@@ -92,7 +94,30 @@ impl<'d> Trees<'d> {
             report.counts.shelved = accounts.shelved;
             report.counts.leaked = accounts.leaked;
         }
-        Some(Seen { used, holes })
+        Some(Seen { used, holes, catalog_broken })
+    }
+
+    /// Whether a tree can be read whole.
+    pub(super) fn is_whole(database: &Database, good: &PageSet, last_owned: PageNumber, tree: &FixedTree) -> bool {
+        let shared = Shared { database, last_owned, dirty: false };
+        let member = Member {
+            name: String::new(),
+            tree: Tree { root: tree.root, objid: tree.objid },
+            kind: Kind::Table,
+            parent: tree.parent,
+        };
+        let broken = AtomicBool::new(false);
+        let walked = Walked { member, holdings: None, content: Content::Nothing, flags: PageFlags(0), broken };
+        let (walked, mut used) = (Arc::new(walked), PageSet::new(database.pages()));
+        let (mut source, mut reader) = (Source::new(database, good), Reader::new(&shared, good));
+        let mut push = |part: Part<'_>| {
+            if let Part::Leaves(batch) = part {
+                reader.batch(&batch);
+            }
+            true
+        };
+        Inner::new(&shared, &mut source, &mut used, Arc::clone(&walked), false, &mut push).walk();
+        !walked.broken.load(Relaxed)
     }
 
     /// Every tree that the catalog names, and those whose places are fixed.
@@ -149,10 +174,10 @@ struct Walks<'w, 'd> {
 }
 
 impl<'d> Walks<'_, 'd> {
-    /// Walks all trees; whether some part of one was not walked. `None` where the one who watches ended it.
-    fn run(&self, shared: &Shared<'_>, used: &mut PageSet, report: &mut Report<'_>) -> Option<bool> {
+    /// Walks all trees; whether one is damaged, and whether one of the catalog's is. `None` where the one who watches ended it.
+    fn run(&self, shared: &Shared<'_>, used: &mut PageSet, report: &mut Report<'_>) -> Option<[bool; 2]> {
         let (good, total) = (self.trees.good, u64::from(self.trees.last_owned.0));
-        let mut holes = self.alone.contains(&false);
+        let (mut holes, mut catalog_broken) = (self.alone.contains(&false), false);
         let (mut edges, mut go_on, mut told) = (Edges::default(), true, 0);
         ordered(
             self.trees.threads,
@@ -178,7 +203,9 @@ impl<'d> Walks<'_, 'd> {
                         report.counts.tree_pages += ended.pages;
                         report.counts.trees += 1;
                         edges.end(shared, &walked, ended.open, &mut findings);
-                        holes |= walked.broken.load(Relaxed) || findings.broken();
+                        let broken = walked.broken.load(Relaxed) || findings.broken();
+                        holes |= broken;
+                        catalog_broken |= broken && [CATALOG.objid, CATALOG_SHADOW.objid].contains(&walked.member.tree.objid);
                         report.take(findings);
                     }
                     Outcome::Table(done) => done.compare(shared, report),
@@ -190,7 +217,7 @@ impl<'d> Walks<'_, 'd> {
                 go_on
             },
         );
-        go_on.then_some(holes)
+        go_on.then_some([holes, catalog_broken])
     }
 
     fn produce(&self, shared: &Shared<'_>, used: &mut PageSet, push: &mut dyn FnMut(Item<'d>) -> bool) {

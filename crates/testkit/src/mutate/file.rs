@@ -70,6 +70,8 @@ impl Plan<'_> {
         let (_, page) = self.pages(|tree| tree.levels.concat()).into_iter().next()?;
         let range = self.image.range(page);
         self.image.bytes[range].fill(0);
+        // With a map that knows the page it would be a lost write.
+        self.image.map = None;
         Some(format!("page {page} zeroed"))
     }
 

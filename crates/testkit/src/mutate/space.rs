@@ -42,17 +42,23 @@ impl Plan<'_> {
         None
     }
 
-    /// A free page of a single extent is made available in the tree above as well.
+    /// A free page of a single extent is made available in the tree above as well; or the extent grows over a page that is.
     pub(super) fn single_available_above(&mut self) -> Option<String> {
         for tree in self.trees(|tree| matches!(tree.space, Space::Single { .. })) {
-            let Space::Single { bits, .. } = tree.space else { continue };
+            let Space::Single { pages, bits } = tree.space else { continue };
             let free: Vec<u32> = (0..32).filter(|bit| bits >> bit & 1 == 1).collect();
-            let Some(parent) = self.tree_at(tree.parent).as_ref().and_then(multiple) else { continue };
-            for bit in self.random.turned(&free) {
-                let page = PageNumber(tree.root.0 + 1 + bit);
-                if self.add_extent(parent.available_root, &extent_key(page), 1).is_some() {
-                    return Some(format!("page {page} of {} is available above it", tree.name));
+            if let Some(parent) = self.tree_at(tree.parent).as_ref().and_then(multiple) {
+                for bit in self.random.turned(&free) {
+                    let page = PageNumber(tree.root.0 + 1 + bit);
+                    if self.add_extent(parent.available_root, &extent_key(page), 1).is_some() {
+                        return Some(format!("page {page} of {} is available above it", tree.name));
+                    }
                 }
+            }
+            let next = PageNumber(tree.root.0 + pages);
+            if multiple(&self.trees[0])?.available.iter().any(|(extent, ..)| extent.contains(next)) {
+                self.patch_header(&tree, 0, |pages| pages + 1)?;
+                return Some(format!("page {next} belongs to {}, but is available above it", tree.name));
             }
         }
         None

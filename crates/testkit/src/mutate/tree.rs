@@ -2,7 +2,8 @@
 
 use super::{Plan, multiple};
 use crate::database::{Kind, Tree};
-use anchorlog_format::page::{NewNode, NoRoom, NodeFlags, OwnedNode, PageEditor, PageFlags};
+use anchorlog_format::page::editor::OwnedNode;
+use anchorlog_format::page::{NewNode, NoRoom, NodeFlags, PageEditor, PageFlags};
 use anchorlog_format::units::PageNumber;
 
 impl Plan<'_> {
