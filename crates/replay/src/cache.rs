@@ -5,11 +5,12 @@
 //! evicted pages in a side file until its end, and then decides page by page.
 
 use crate::flush::FlushMap;
+use crate::hash::Map;
 use anchorlog_checksum::{self as checksum, PageVerdict};
 use anchorlog_format::page::{Page, PageEditor};
 use anchorlog_format::units::{DatabaseId, PageNumber, PageSize};
 use anchorlog_storage::File;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ struct Backing {
 
 struct Held {
     side: Arc<dyn File>,
-    slots: HashMap<PageNumber, u64>,
+    slots: Map<PageNumber, u64>,
 }
 
 struct Frame {
@@ -56,8 +57,8 @@ type Key = (DatabaseId, PageNumber);
 
 /// Page images of several databases, at most the stated number of bytes at rest.
 pub struct PageCache {
-    backings: HashMap<DatabaseId, Backing>,
-    frames: HashMap<Key, Frame>,
+    backings: Map<DatabaseId, Backing>,
+    frames: Map<Key, Frame>,
     clock: VecDeque<Key>,
     bytes: usize,
     limit: usize,
@@ -70,8 +71,8 @@ impl PageCache {
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
-            backings: HashMap::new(),
-            frames: HashMap::new(),
+            backings: Map::default(),
+            frames: Map::default(),
             clock: VecDeque::new(),
             bytes: 0,
             limit: limit.max(64 * PageSize::FOUR_KIB.bytes()),
@@ -96,7 +97,7 @@ impl PageCache {
         side: Option<Arc<dyn File>>,
     ) -> io::Result<()> {
         let pages = pages_of(file.size()?, size);
-        let held = side.map(|side| Held { side, slots: HashMap::new() });
+        let held = side.map(|side| Held { side, slots: Map::default() });
         self.backings.insert(database, Backing { file, size, pages, flush, held });
         Ok(())
     }

@@ -682,8 +682,16 @@ fn v23_a_file_grows_by_its_record_whatever_the_header_says_of_attach_and_require
         let size = header_of(&bytes).page_size();
         let used =
             pages(&bytes).filter(|(_, image)| image.iter().any(|&byte| byte != 0)).map(|(number, _)| number.0).max().unwrap();
-        let short = usize::try_from(size.file_size(used)).unwrap();
-        fs::write(work.path().join(&path), &bytes[..short]).unwrap();
+        let pages_left = |pages: u32| {
+            let bytes = &bytes[..usize::try_from(size.file_size(pages)).unwrap().min(bytes.len())];
+            fs::write(work.path().join(&path), bytes).unwrap();
+        };
+        if name == "micro-extend" {
+            // Less than the file had before the logs, and they make pages there anew: it is not whole.
+            pages_left(31);
+            assert_eq!(recover(work.path()).err().map(|failure| failure.error.jet.0), Some(-4001));
+        }
+        pages_left(used.max(46));
         recovered(work.path());
         let (ours, theirs) = (&databases(work.path())[&path], &databases(sound.path())[&path]);
         assert_eq!(ours.len(), theirs.len(), "{name}");

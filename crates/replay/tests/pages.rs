@@ -120,7 +120,6 @@ fn run(set: &anchorlog_testkit::data::EngineSet) -> Option<(usize, Vec<String>)>
                     future_data: true,
                     maps: Default::default(),
                     creating: false,
-                    grows_on_touch: false,
                 };
                 redo.databases.insert(database, entry);
             }

@@ -274,6 +274,27 @@ fn v18_v19_a_new_page_is_made_without_a_look_at_the_old_one_outside_the_required
 }
 
 #[test]
+fn a_new_page_behind_the_end_of_the_file_waits_for_the_record_that_cut_it_unless_files_grew_on_touch() {
+    let new = || {
+        let (session, database, object) = (SESSION, DATABASE, ObjectId(44));
+        Operation::NewPage(NewPage { session, database, page: PageNumber(70), object, dbtime: Dbtime(50) })
+    };
+    let mut bench = Bench::new(Range::Inside, &[]);
+    bench.begin(SESSION);
+    bench.redo(new());
+    assert_eq!(bench.redo.cache.pages(DATABASE), 64);
+    bench.redo.leave_required_range(DATABASE, Generation(6)).unwrap();
+    assert_eq!(bench.bad_pages(), [(70, -4001)]);
+    for (range, grows) in [(Range::Inside, true), (Range::Left, false)] {
+        let mut bench = Bench::new(range, &[]);
+        bench.redo.files_grow_on_touch = grows;
+        bench.begin(SESSION);
+        bench.redo(new());
+        assert_eq!((bench.redo.cache.pages(DATABASE), bench.dbtime(70)), (70, 50));
+    }
+}
+
+#[test]
 fn v24_a_difference_applies_to_what_the_page_holds_and_must_give_the_length_that_the_record_says() {
     // Offset 1, same length; one byte; the byte.
     let differences: &'static [u8] = b"\x01\x20\x01X";

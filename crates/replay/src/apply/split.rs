@@ -115,13 +115,16 @@ struct Pending {
 fn insert_child(parent: PageNumber, child: &Split<'_>, pages: &mut PageSet) -> Result<(), ApplyError> {
     let Some(mut editor) = pages.editor(parent) else { return Ok(()) };
     let page = editor.page();
-    let mut at = page.lines();
-    for line in 0..page.lines() {
-        let node = page.line(line).map_err(|fault| ApplyError::fault(parent, fault))?;
+    // The first separator above the new one; the empty one is plus infinity.
+    let (mut at, mut above) = (0, page.lines());
+    while at < above {
+        let middle = at + (above - at) / 2;
+        let node = page.line(middle).map_err(|fault| ApplyError::fault(parent, fault))?;
         let order = page.compare_key(&node, child.separator).map_err(|fault| ApplyError::fault(parent, fault))?;
         if node.key_length() == 0 || order.is_gt() {
-            at = line;
-            break;
+            above = middle;
+        } else {
+            at = middle + 1;
         }
     }
     if at == page.lines() {

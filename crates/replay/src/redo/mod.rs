@@ -15,7 +15,7 @@ use crate::versions::{Deferred, Session, Versions};
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::log::record::{Operation, PageHead, RecordType};
+use anchorlog_format::log::record::{Operation, PageHead};
 use anchorlog_format::page::{Page, PageEditor, PageFlags};
 use anchorlog_format::units::{
     DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId, VersionId,
@@ -40,8 +40,6 @@ pub struct Database {
     pub maps: RedoMaps,
     /// Between its CreateDB and CreateDBFinish records.
     pub creating: bool,
-    /// Whether its files grew on first touch, without a record (`log-4 §4.3`).
-    pub grows_on_touch: bool,
 }
 
 impl Database {
@@ -65,6 +63,8 @@ pub struct Redo {
     pub position: LogPosition,
     /// What was done so far.
     pub counts: Counts,
+    /// Whether the log being read is of a time when files grew on the first touch of a new page, without a record (`log-4 §4.3`).
+    pub files_grow_on_touch: bool,
     /// Layout of CommitContext records: it follows the version of the log being read (trap G53).
     pub commit_contexts_have_flags: bool,
     macros: BTreeMap<(SessionId, Dbtime), Macro>,
@@ -75,8 +75,6 @@ pub struct Redo {
 /// Figures for the report.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Records met, by type.
-    pub records: BTreeMap<RecordType, u64>,
     /// Page changes made by redo.
     pub page_changes: u64,
     /// Pages compared with what a scan of the database saw.
@@ -123,6 +121,7 @@ impl Redo {
             databases: BTreeMap::new(),
             position: LogPosition::NONE,
             counts: Counts::default(),
+            files_grow_on_touch: false,
             commit_contexts_have_flags: true,
             macros: BTreeMap::new(),
             macro_bytes: 0,
@@ -136,7 +135,6 @@ impl Redo {
     /// The error that ends redo; pages of the failing record are unchanged.
     pub fn redo(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
         self.position = position;
-        *self.counts.records.entry(operation.record_type()).or_default() += 1;
         self.dispatch(raw, operation).map_err(|error| error.at(position))
     }
 
@@ -316,6 +314,15 @@ impl Redo {
             return Ok(false);
         }
         let lookup = self.cache.lookup(id, page)?;
+        if lookup == Lookup::BeyondEnd && !self.files_grow_on_touch {
+            // The file was cut, and a later record says so; else it is not whole.
+            let (position, error) = (self.position, JetCode::FILE_IO_BEYOND_EOF);
+            if let Some(database) = self.databases.get_mut(&id) {
+                let entry = Entry { position, error, found: Dbtime(0), expected: Dbtime(0) };
+                database.maps.note(Reason::Zeroed, page, entry);
+            }
+            return Ok(false);
+        }
         let old = |page: Page<'_>| page.dbtime() < after || page.dbtime() >= Dbtime::REVERTED_ROOT;
         let needed = lookup != Lookup::Present || self.cache.page(id, page).is_none_or(old);
         if needed {
@@ -338,11 +345,14 @@ impl Redo {
 
     /// Takes a page out of the cache for a change, stamped.
     fn take(&mut self, id: DatabaseId, page: PageNumber, dbtime: Dbtime) -> Result<Box<[u8]>> {
-        let Some(mut image) = self.cache.take(id, page) else {
-            return Err(self.page_error(id, page, crate::error::INTERNAL_ERROR, "it left the cache while it was needed"));
-        };
+        let mut image = self.take_unstamped(id, page)?;
         stamp(&mut image, dbtime);
         Ok(image)
+    }
+    fn take_unstamped(&mut self, id: DatabaseId, page: PageNumber) -> Result<Box<[u8]>> {
+        self.cache
+            .take(id, page)
+            .ok_or_else(|| self.page_error(id, page, crate::error::INTERNAL_ERROR, "it left the cache while it was needed"))
     }
     fn take_blank(&mut self, id: DatabaseId) -> Result<Box<[u8]>> {
         self.cache

@@ -5,7 +5,7 @@ use crate::apply;
 use crate::error::{ReplayError, Result};
 use crate::versions::{Change, Deferred, Version, VersionHead};
 use anchorlog_format::log::record::{NodeHead, Operation, Undo, UndoInfo, VersionOperation};
-use anchorlog_format::page::PageEditor;
+use anchorlog_format::page::{Page, PageEditor};
 use anchorlog_format::units::{PageNumber, VersionId};
 
 impl Redo {
@@ -28,9 +28,9 @@ impl Redo {
         head: &NodeHead,
         change: impl FnOnce(PageNumber, &mut PageEditor<'_>) -> std::result::Result<(), apply::ApplyError>,
     ) -> Result<()> {
-        let was = self.cache.page(head.database, head.page).map(|page| (page.dbtime(), page.flags()));
-        let dirty = self.cache.is_dirty(head.database, head.page);
-        let mut image = self.take(head.database, head.page, head.dbtime)?;
+        let mut image = self.take_unstamped(head.database, head.page)?;
+        let was = Page::new(&image).map(|page| (page.dbtime(), page.flags()));
+        stamp(&mut image, head.dbtime);
         let changed = match PageEditor::new(&mut image) {
             Some(mut editor) => change(head.page, &mut editor),
             None => Ok(()),
@@ -40,6 +40,7 @@ impl Redo {
                 editor.set_dbtime(dbtime);
                 editor.set_flags(flags);
             }
+            let dirty = self.cache.is_dirty(head.database, head.page);
             self.cache.put_back(head.database, head.page, image, dirty)?;
             return Err(error.into());
         }

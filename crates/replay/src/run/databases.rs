@@ -199,7 +199,6 @@ impl Run<'_> {
             future_data,
             maps: RedoMaps::default(),
             creating: false,
-            grows_on_touch: false,
         };
         self.open_files(id, &path, &database)?;
         self.redo.databases.insert(id, database);
@@ -280,7 +279,6 @@ impl Run<'_> {
             future_data: false,
             maps: RedoMaps::default(),
             creating: !implicit,
-            grows_on_touch: false,
         };
         self.open_files(id, &path, &database)?;
         if self.make && implicit {

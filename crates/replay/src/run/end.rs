@@ -308,6 +308,8 @@ impl Run<'_> {
         for slot in &slots {
             self.report_slot(slot);
         }
+        let met = (0..=u8::MAX).map(RecordType).zip(self.records).filter(|(_, count)| *count > 0);
+        self.report.records = met.collect();
         self.report.page_changes = self.redo.counts.page_changes;
         self.report.pages_scanned = self.redo.counts.pages_scanned;
         for difference in self.redo.counts.scan_differences.iter().take(100) {

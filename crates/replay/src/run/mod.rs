@@ -27,6 +27,7 @@ use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::header::{Expected, LogHeader};
 use anchorlog_format::log::record::{Operation, RecordType};
 use anchorlog_format::log::scan::ReadContext;
+use anchorlog_format::log::version::LogVersion;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, PageSize, Signature};
 use anchorlog_storage::{File, Folder};
 use std::collections::BTreeMap;
@@ -182,6 +183,9 @@ pub struct Failure {
     pub report: Box<Report>,
 }
 
+/// From this format on, each growth of a file is a record.
+const GROWTH_LOGGED: LogVersion = LogVersion::segmented(5, 4);
+
 /// The code of a run that its watcher ended; no code of the engine.
 pub const INTERRUPTED: JetCode = JetCode(-1);
 
@@ -227,6 +231,8 @@ pub(crate) struct Run<'a> {
     pub last_is_mark: bool,
     /// The last record, padding aside: its position and type.
     pub last: Option<(LogPosition, RecordType)>,
+    /// Records met, by the number of their type.
+    pub records: [u64; 256],
     pub report: Report,
     /// Whether the current log was not there: undo begins a new generation then.
     pub current_missing: bool,
@@ -294,6 +300,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         mark: None,
         last_is_mark: false,
         last: None,
+        records: [0; 256],
         report,
         current_missing: false,
         loss_accepted: false,
@@ -466,6 +473,7 @@ impl Run<'_> {
     fn begin_log(&mut self, log: &LogFile<'_>, path: &Path) -> Result<()> {
         let header = log.header().clone();
         let generation = header.generation;
+        self.redo.files_grow_on_touch = header.version() < GROWTH_LOGGED;
         self.redo.commit_contexts_have_flags = header.version().has_commit_context_flags();
         self.accumulated = log.end().accumulated;
         let ids: Vec<DatabaseId> = self.redo.databases.keys().copied().collect();
@@ -508,7 +516,7 @@ impl Run<'_> {
                 return Ok(true);
             }
             let kind = record.record_type();
-            *self.report.records.entry(kind).or_default() += 1;
+            self.records[usize::from(kind.0)] += 1;
             self.report.end = record.end;
             // Pages are of no concern to a plan: only what decides over whole databases is looked at.
             if self.make || concerns_databases(kind) {

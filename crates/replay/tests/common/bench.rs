@@ -72,7 +72,6 @@ impl Bench {
             future_data: range == Range::Inside,
             maps: RedoMaps::default(),
             creating: false,
-            grows_on_touch: false,
         };
         redo.databases.insert(DATABASE, database);
         Self { redo, size, position: LogPosition::new(2, 1, 40), _work: work }
