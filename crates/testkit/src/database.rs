@@ -234,7 +234,7 @@ impl Image {
         };
         Tree { name, kind, root, objid, parent, header_offset: header.space_offset, levels: self.levels(root), space }
     }
-    fn extents(&self, root: PageNumber) -> Vec<(Extent, PageNumber, u16)> {
+    fn extents(&self, root: PageNumber) -> Vec<ExtentAt> {
         let mut extents = Vec::new();
         for number in self.levels(root).pop().expect("a level") {
             let page = self.page(number);
@@ -329,7 +329,10 @@ impl Tree {
     }
 }
 
-/// The space of a tree. Extents come with page and line.
+/// An extent, with the page and the line of its node.
+pub type ExtentAt = (Extent, PageNumber, u16);
+
+/// The space of a tree.
 #[derive(Clone, Debug)]
 pub enum Space {
     /// One extent.
@@ -346,8 +349,8 @@ pub enum Space {
         /// Root of the available ones.
         available_root: PageNumber,
         /// Owned extents.
-        owned: Vec<(Extent, PageNumber, u16)>,
+        owned: Vec<ExtentAt>,
         /// Available extents.
-        available: Vec<(Extent, PageNumber, u16)>,
+        available: Vec<ExtentAt>,
     },
 }

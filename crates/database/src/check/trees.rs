@@ -266,8 +266,10 @@ impl<'d> Walks<'_, 'd> {
             Kind::Index { .. } => PageFlags::INDEX,
             Kind::Space => PageFlags::SPACE_TREE,
         };
-        // Whether keys are unique was held against the catalog with the tree's space; pages must agree with their root.
-        let unique = ground.map_or(PageFlags(0), |ground| ground.type_flags()).0 & PageFlags::NON_UNIQUE_KEYS.0;
+        // Whether keys are unique was held against the catalog with the tree's space; pages must agree with their root. Of a root that
+        // could not be read only the catalog speaks.
+        let catalogs = if member.kind == (Kind::Index { unique: false }) { PageFlags::NON_UNIQUE_KEYS } else { PageFlags(0) };
+        let unique = ground.map_or(catalogs, |ground| ground.type_flags()).0 & PageFlags::NON_UNIQUE_KEYS.0;
         let flags = expected.with(PageFlags(unique));
         let holdings = ground.and_then(|ground| ground.holdings(self.children[at].clone()));
         Walked { member, holdings, content, flags, broken: AtomicBool::new(false) }

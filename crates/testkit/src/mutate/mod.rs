@@ -8,7 +8,7 @@ mod file;
 mod space;
 mod tree;
 
-use crate::database::{Image, Kind, Space, Tree};
+use crate::database::{ExtentAt, Image, Kind, Space, Tree};
 use crate::random::Random;
 use anchorlog_format::page::NoRoom;
 use anchorlog_format::space::Extent;
@@ -177,8 +177,8 @@ fn multiple(tree: &Tree) -> Option<SpaceTrees> {
 struct SpaceTrees {
     owned_root: PageNumber,
     available_root: PageNumber,
-    owned: Vec<(Extent, PageNumber, u16)>,
-    available: Vec<(Extent, PageNumber, u16)>,
+    owned: Vec<ExtentAt>,
+    available: Vec<ExtentAt>,
 }
 
 const fn is_users(tree: &Tree) -> bool {

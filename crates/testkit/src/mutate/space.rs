@@ -1,9 +1,9 @@
 //! I31 to I48: who owns which pages.
 
 use super::{Plan, multiple};
-use crate::database::{Kind, Space, Tree};
+use crate::database::{ExtentAt, Kind, Space, Tree};
 use anchorlog_format::page::NodeFlags;
-use anchorlog_format::space::{Extent, extent_key};
+use anchorlog_format::space::extent_key;
 use anchorlog_format::units::PageNumber;
 
 impl Plan<'_> {
@@ -85,10 +85,7 @@ impl Plan<'_> {
     }
 
     /// Extents of some tree, from a random one on.
-    fn some_extents(
-        &mut self,
-        of: impl Fn(super::SpaceTrees) -> Vec<(Extent, PageNumber, u16)>,
-    ) -> Option<(Tree, Vec<(Extent, PageNumber, u16)>)> {
+    fn some_extents(&mut self, of: impl Fn(super::SpaceTrees) -> Vec<ExtentAt>) -> Option<(Tree, Vec<ExtentAt>)> {
         for tree in self.trees(|tree| multiple(tree).is_some()) {
             let extents = of(multiple(&tree)?);
             if !extents.is_empty() {

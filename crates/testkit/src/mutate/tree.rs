@@ -102,7 +102,7 @@ impl Plan<'_> {
 
     pub(super) fn inner_links(&mut self) -> Option<String> {
         let (_, page) = self.pages(Tree::inner).into_iter().next()?;
-        let (next, sibling) = (self.random.below(2) == 0, PageNumber(1 + self.random.below(40) as u32));
+        let (next, sibling) = (self.random.below(2) == 0, PageNumber(1 + u32::try_from(self.random.below(40)).ok()?));
         self.image
             .edit(page, |editor| {
                 if next {
