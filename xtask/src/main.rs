@@ -9,6 +9,7 @@ mod docs;
 mod fuzz;
 mod records;
 mod testdata;
+mod traps;
 
 const HELP: &str = "\
 cargo xtask CHORE
@@ -25,6 +26,7 @@ cargo xtask CHORE
              run one input and show how it fails
   demo       pack the crash set of `anchorlog demo` (needs the same)
   records    count the log records of all data sets by type
+  traps      which traps of the specifications no test cites
   testdata   choose the data sets that lie in testdata/ (needs ../shared/data beside the checkout)";
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         }
         ["diff", set] => diff::run(set),
         ["demo"] => demo::pack(),
+        ["traps"] => traps::check(),
         ["testdata"] => testdata::choose(),
         _ => Err(format!("unknown: {}\n\n{HELP}", arguments.join(" "))),
     };
