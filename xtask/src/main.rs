@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod bench;
 mod demo;
 mod diff;
 mod docs;
@@ -14,6 +15,10 @@ const HELP: &str = "\
 cargo xtask CHORE
 
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
+  bench [--short] [NAME…]
+             measure against peers; all benches at full size write docs/performance.md
+  build FILE PAGE_KIB MIB [indexed] [SEED]
+             make a clean database: one table of about so many MiB
   docs       write docs/format from the declared structures
   fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
              fuzz every target, or those named; --driver: not by libFuzzer even where cargo-fuzz is
@@ -33,6 +38,9 @@ fn main() -> ExitCode {
             Ok(())
         }
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["replay-in-place", rest @ ..] => bench::replay_in_place(rest),
+        ["build", rest @ ..] => bench::make(rest),
         ["docs"] => docs::write(),
         ["records"] => {
             records::print();

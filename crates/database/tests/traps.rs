@@ -166,7 +166,9 @@ fn r19_k30_a_table_without_a_primary_index_numbers_its_records_big_endian() {
 fn r20_the_copy_of_the_catalog_may_be_empty() {
     let Some(database) = real("filehistory-w81", "Catalog1.edb") else { return };
     assert_eq!(Catalog::read_shadow(&database).tables.len(), 0);
-    assert!(findings(&database).iter().all(|finding| !finding.message.contains("copy of the catalog")));
+    let found = findings(&database);
+    let copy: Vec<_> = found.iter().filter(|finding| finding.message.contains("copy of the catalog")).collect();
+    assert!(matches!(copy[..], [one] if one.severity == Severity::Warning), "{copy:?}");
 }
 
 // trap R30

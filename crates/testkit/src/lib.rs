@@ -1,7 +1,10 @@
 //! What tests need and products must not depend on: data sets, builders, differs.
 
 pub mod data;
+pub mod database;
 pub mod dump_text;
 pub mod header_text;
 pub mod ml;
+pub mod mutate;
+pub mod random;
 pub mod steps;
