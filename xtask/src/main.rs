@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod docs;
 mod fuzz;
+mod profile;
 mod records;
 mod testdata;
 mod traps;
@@ -25,6 +26,8 @@ cargo xtask CHORE
   fuzz --file INPUT TARGET
              run one input and show how it fails
   demo       pack the crash set of `anchorlog demo` (needs the same)
+  profile ARGUMENTS
+             a flame graph of the program run with these arguments (needs perf)
   records    count the log records of all data sets by type
   traps      which traps of the specifications no test cites
   testdata   choose the data sets that lie in testdata/ (needs ../shared/data beside the checkout)";
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["replay-in-place", rest @ ..] => bench::replay_in_place(rest),
         ["build", rest @ ..] => bench::make(rest),
         ["docs"] => docs::write(),
+        ["profile", rest @ ..] => profile::run(rest),
         ["records"] => {
             records::print();
             Ok(())
