@@ -79,7 +79,7 @@ pub struct Counts {
     pub indexes_proved_by_bookmark: u64,
     /// Secondary indexes that were not held against the records.
     pub indexes_not_proved: u64,
-    /// Pages available in some tree.
+    /// Pages available in some tree, those that the bits of a single extent cannot name included.
     pub available: u64,
     /// Pages that the database's root keeps out of use.
     pub shelved: u64,

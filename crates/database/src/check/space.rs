@@ -37,6 +37,8 @@ pub(super) struct Ground {
     pub shelved: Spans,
     /// Pages that are in no list without being lost: split buffers, and what lies behind the bits of a single extent (trap D33).
     pub kept: Spans,
+    /// How many of them lie behind the bits of a single extent.
+    behind_bits: u64,
     /// Highest auto-increment value reserved.
     pub auto_increment: Option<u64>,
     /// All of it could be read.
@@ -85,6 +87,7 @@ impl<'s, 'd> Survey<'s, 'd> {
             available: Spans::default(),
             shelved: Spans::default(),
             kept: Spans::default(),
+            behind_bits: 0,
             auto_increment: header.auto_increment,
             whole: true,
             apart: true,
@@ -290,6 +293,7 @@ impl Ground {
         if let (true, [single]) = (self.single, &self.extents[..]) {
             let (first, last) = (root.0.saturating_add(1 + BITMAP_PAGES), single.last.0.min(pages));
             if first <= last {
+                self.behind_bits = u64::from(last - first + 1);
                 kept.push(Extent { pool: Pool::General, last: PageNumber(last), pages: last - first + 1 });
             }
         }
@@ -561,12 +565,14 @@ impl Lands<'_> {
                 _ => {}
             }
         }
+        let behind_bits: u64 = self.grounds.iter().flatten().map(|ground| ground.behind_bits).sum();
+        let (available, shelved) = (available.len() + behind_bits, shelved.len());
         let whole = self.grounds.iter().all(|ground| ground.as_ref().is_some_and(|ground| ground.whole));
         if holes || self.shared.dirty || !whole {
-            return Accounts { available: available.len(), shelved: shelved.len(), leaked: 0 };
+            return Accounts { available, shelved, leaked: 0 };
         }
         self.leaks(&lost, leaked, findings);
-        Accounts { available: available.len(), shelved: shelved.len(), leaked }
+        Accounts { available, shelved, leaked }
     }
     fn twice(&self, page: PageNumber, rule: Rule, what: &str, findings: &mut Findings) {
         let mut place = self.shared.database.place().page(page);
