@@ -118,9 +118,12 @@ fn recover_brings_a_crashed_folder_to_a_clean_one_and_leaves_it_alone() {
     assert_eq!(text(&dump), fs::read_to_string(engine).unwrap());
     assert_eq!(code(&anchorlog(&["verify", "new"], work.path())), 0);
     // Nothing is ever overwritten.
-    let again = anchorlog(&["recover", "work", "--out", "new"], work.path());
-    assert_eq!(code(&again), 3);
-    assert!(errors(&again).contains("Nothing was touched"), "{}", errors(&again));
+    for arguments in [&["recover", "work", "--out", "new"][..], &["recover", "work", "--out", "new", "--dry-run"]] {
+        let again = anchorlog(arguments, work.path());
+        assert_eq!(code(&again), 3);
+        let said = text(&again);
+        assert!(said.contains("nothing was touched") && said.contains("is not an empty folder"), "{said}");
+    }
 }
 
 #[test]

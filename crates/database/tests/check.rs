@@ -103,7 +103,7 @@ fn no_clean_database_of_the_engine_made_sets_has_an_error() {
     assert!(wrong.is_empty(), "{} errors:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Trap D34: before redo trees may break their rules; damage is only what redo cannot mend.
+/// Trap db-3 D34: before redo trees may break their rules; damage is only what redo cannot mend.
 #[test]
 fn d34_a_dirty_database_of_the_engine_made_sets_has_warnings_but_no_error() {
     let (mut checked, mut with_findings, mut wrong) = (0, 0, Vec::new());
@@ -217,7 +217,7 @@ fn every_damaged_copy_is_found_damaged_at_the_right_page() {
     assert!(damaged > 0);
 }
 
-/// Trap D7: the surplus behind the last owned page is no part of the database; traps D25, D26 of db-1: torn pages are not empty ones.
+/// Trap db-1 D7: the surplus behind the last owned page is no part of the database; traps db-1 D25, D26: torn pages are not empty ones.
 #[test]
 fn d25_d26_exactly_the_torn_and_foreign_pages_of_the_damaged_web_cache_are_named() {
     let Some((_, path)) = real_databases().into_iter().find(|(set, _)| set == "webcache-damaged") else { return };
@@ -232,7 +232,7 @@ fn d25_d26_exactly_the_torn_and_foreign_pages_of_the_damaged_web_cache_are_named
     assert_eq!(pages(&behind), (495..=510).collect());
 }
 
-/// Trap D28 of db-1.
+/// Traps db-1 D28, S14.
 #[test]
 fn d28_a_temporary_database_is_recognised_and_not_called_corrupt() {
     let Some((_, path)) = real_databases().into_iter().find(|(set, _)| set == "temp-database") else { return };

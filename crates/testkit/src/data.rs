@@ -28,7 +28,7 @@ pub fn shared() -> Option<PathBuf> {
 }
 
 /// Every engine-made set that is here, by name, ascending: those of `../shared/data/engine`, or of `testdata/engine` in a bare clone.
-/// The large benchmark set (`perf-*`) is left out.
+/// Sets for benches are left out ([`bench_set`]).
 #[must_use]
 pub fn engine_sets() -> Vec<EngineSet> {
     let folder = shared().map_or_else(|| checkout().join("testdata/engine"), |shared| shared.join("engine"));
@@ -46,6 +46,14 @@ pub fn engine_sets() -> Vec<EngineSet> {
 #[must_use]
 pub fn engine_set(name: &str) -> Option<EngineSet> {
     engine_sets().into_iter().find(|set| set.name == name)
+}
+
+/// The large set for benches, `perf-NAME`; it is only in `../shared/data`.
+#[must_use]
+pub fn bench_set(name: &str) -> Option<EngineSet> {
+    let wanted = format!("perf-{name}");
+    let found = archives(&shared()?.join("engine")).into_iter().find(|(name, _)| *name == wanted);
+    found.map(|(name, archive)| EngineSet { name, archive })
 }
 
 /// Every set of real files that is here (none in a bare clone): folders with an archive of the same name inside.
