@@ -15,6 +15,7 @@ mod content;
 mod flush;
 mod header;
 mod inner;
+mod lands;
 mod leaf;
 mod ledger;
 mod member;
