@@ -19,6 +19,7 @@ mod lands;
 mod leaf;
 mod ledger;
 mod member;
+mod object_map;
 mod ordered;
 mod pages;
 mod report;
@@ -189,6 +190,9 @@ pub fn check_with(database: &Database, options: &Options, watch: &mut dyn Watch)
     let Some(seen) = walk.check(&mut report) else { return report.counts };
     if !seen.catalog_broken {
         shadow::compare(database, &mut report);
+        if !report.dirty {
+            object_map::compare(database, &catalog, &mut report);
+        }
     }
     // Walking the tree that leads to a page has said what is wrong with it.
     for page in scanned.bad.iter().filter(|&page| !seen.used.contains(page)) {
