@@ -1,6 +1,7 @@
 //! An open database: header, pages, and where everything begins.
 
 use crate::cache::{DropAny, PageCache, PageFault, PageImage};
+use crate::check::rule::HEADER;
 use crate::error::Error;
 use anchorlog_format::database::header::{Copies, HeaderPage};
 use anchorlog_format::finding::Place;
@@ -32,8 +33,8 @@ impl Database {
         let at = |jet, message: String| Error::new(Place::file(name.clone()), jet, message);
         let io = |error: std::io::Error| at(PageFault::Io(String::new()).jet(), format!("cannot be read: {error}"));
         let start = start_of(&*file).map_err(io)?;
-        let (header, copies) = HeaderPage::elect(&start).map_err(|fault| at(fault.jet(), fault.to_string()))?;
-        header.header.check_kind().map_err(|fault| at(fault.jet(), fault.to_string()))?;
+        let (header, copies) = HeaderPage::elect(&start).map_err(|fault| at(fault.jet(), fault.to_string()).with_rule(HEADER))?;
+        header.header.check_kind().map_err(|fault| at(fault.jet(), fault.to_string()).with_rule(HEADER))?;
         let size = file.size().map_err(io)?;
         let pages = pages_of(size, header.page_size());
         let cache = PageCache::new(file, header.page_size(), memory, DropAny);

@@ -13,7 +13,7 @@ use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::page::{NodeFlags, Page, PageEditor};
-use anchorlog_format::space::{CATALOG, DATABASE_ROOT, Extent, Pool};
+use anchorlog_format::space::{CATALOG, CATALOG_SHADOW, DATABASE_ROOT, Extent, FixedTree, Pool};
 use anchorlog_format::units::{PageNumber, PageSize};
 use anchorlog_storage::Folder;
 use anchorlog_storage::disk::DiskFolder;
@@ -272,9 +272,9 @@ fn d36_a_zeroed_page_and_a_cut_file_have_no_bad_checksum_and_are_found_by_trees_
     );
 }
 
-/// The catalog row of an index: its leaf and line.
-fn row_of(database: &Database, table: &Table, index: &Index) -> (PageNumber, u16) {
-    let mut scan = Scan::new(database, Tree { root: CATALOG.root, objid: CATALOG.objid });
+/// The row of an index in the catalog or in its copy: its leaf and line.
+fn row_of(database: &Database, catalog: &FixedTree, table: &Table, index: &Index) -> (PageNumber, u16) {
+    let mut scan = Scan::new(database, Tree { root: catalog.root, objid: catalog.objid });
     while let Some(entry) = scan.next() {
         let entry = entry.expect("the catalog can be read");
         let record = Record::parse(entry.data, RecordFormat::of(database.page_size(), true)).expect("a record");
@@ -304,9 +304,11 @@ fn r31_k26_an_index_that_is_yet_to_be_filled_may_lack_entries() {
     let missing = |finding: &&Finding| finding.jet == Some(JetCode::SECONDARY_INDEX_CORRUPTED);
     assert_eq!(findings.iter().filter(missing).count(), errors(&findings).len());
     assert!(!errors(&findings).is_empty());
-    let (page, line) = row_of(&database, table, index);
     let flags = index.flags.0 | DEFERRED;
-    copy.edit(page, |editor| editor.patch_data(line, FLAGS_AT, &flags.to_le_bytes()).expect("the row has flags"));
+    for tree in [&CATALOG, &CATALOG_SHADOW] {
+        let (page, line) = row_of(&database, tree, table, index);
+        copy.edit(page, |editor| editor.patch_data(line, FLAGS_AT, &flags.to_le_bytes()).expect("the row has flags"));
+    }
     let again = Catalog::read(&copy.open());
     let deferred = again.tables[&table.tree.objid].indexes.iter().filter(|index| index.flags.is_deferred()).count();
     let (counts, findings) = copy.check();

@@ -9,9 +9,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; nothing is wrong.
+    /// Worth knowing: nothing is wrong, or only what Microsoft's tools do not mention (leaked space, for example).
     Note,
-    /// Not as it should be, but no data is at stake: Microsoft's own clean files have such (leaked space, for example).
+    /// Not as it should be, but no data is at stake: Microsoft's own clean files have such (values that nothing refers to, for example).
     Warning,
     /// Breaks the verdict.
     Error,

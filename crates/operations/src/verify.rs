@@ -6,7 +6,7 @@ pub mod space;
 use crate::identify::{Content, Identified, identify};
 use crate::inspect::{inspect, records};
 use crate::survey::{Survey, survey};
-use anchorlog_database::check::{self, Counts, FlushMap};
+use anchorlog_database::check::{self, Counts, FlushMap, rule};
 use anchorlog_database::database::{CACHE_BYTES, Database};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
@@ -224,7 +224,7 @@ fn file(folder: &dyn Folder, identified: &Identified, shown: &str, run: &mut Run
         }
         Content::DamagedDatabase { .. } => {
             let message = "neither the header nor its shadow holds";
-            run.add(Finding::error(Place::file(shown), JetCode::READ_VERIFY_FAILURE, message));
+            run.add(Finding::error(Place::file(shown), JetCode::READ_VERIFY_FAILURE, message).with_rule(rule::HEADER.number()));
         }
         Content::Log(_) => log(folder, &identified.path, shown, run)?,
         Content::Unknown | Content::Empty => run.result.unknown += 1,

@@ -70,6 +70,38 @@ pub fn real_sets() -> Vec<EngineSet> {
     sets
 }
 
+/// The folders of every set of real files with that of what Microsoft's engine made of it (`ORACLE.md`).
+///
+/// # Panics
+/// When an archive cannot be unpacked.
+#[must_use]
+pub fn oracles() -> Vec<(PathBuf, PathBuf)> {
+    let sets = real_sets();
+    let oracle = |set: &EngineSet| {
+        let beside = sets.iter().find(|other| other.name == "oracle" && other.archive.parent() == set.archive.parent())?;
+        Some((set.folder(), beside.folder()))
+    };
+    sets.iter().filter(|set| set.name != "oracle").filter_map(oracle).collect()
+}
+
+/// Every file below a folder, ascending.
+///
+/// # Panics
+/// When a folder cannot be listed.
+#[must_use]
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be listed").flatten() {
+        if entry.path().is_dir() {
+            files.extend(files_below(&entry.path()));
+        } else {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    files
+}
+
 /// A set: one `NAME.tar.zst`.
 #[derive(Clone, Debug)]
 pub struct EngineSet {

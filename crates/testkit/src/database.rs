@@ -229,7 +229,8 @@ impl Image {
             extents @ Extents::Multiple { owned: owned_root, .. } => {
                 let available_root = extents.available_root().expect("a page");
                 let (owned, available) = (self.extents(owned_root), self.extents(available_root));
-                Space::Multiple { owned_root, available_root, owned, available }
+                let pages = [self.levels(owned_root).concat(), self.levels(available_root).concat()].concat();
+                Space::Multiple { owned_root, available_root, owned, available, pages }
             }
         };
         Tree { name, kind, root, objid, parent, header_offset: header.space_offset, levels: self.levels(root), space }
@@ -317,6 +318,15 @@ impl Tree {
     pub fn leaves(&self) -> &[PageNumber] {
         self.levels.last().expect("a level")
     }
+    /// Its pages, and those of its space trees.
+    #[must_use]
+    pub fn pages(&self) -> Vec<PageNumber> {
+        let mut pages = self.levels.concat();
+        if let Space::Multiple { pages: space, .. } = &self.space {
+            pages.extend(space);
+        }
+        pages
+    }
     /// Its pages above the leaves.
     #[must_use]
     pub fn inner(&self) -> Vec<PageNumber> {
@@ -352,5 +362,7 @@ pub enum Space {
         owned: Vec<ExtentAt>,
         /// Available extents.
         available: Vec<ExtentAt>,
+        /// The pages of both trees.
+        pages: Vec<PageNumber>,
     },
 }

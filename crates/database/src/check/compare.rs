@@ -176,10 +176,14 @@ impl Tally {
             if let Some((page, line)) = seen.at {
                 place = place.page(page).line(line);
             }
-            // A value to which nothing refers is lost space.
-            if jet == JetCode::LV_CORRUPTED && seen.wanted == 0 {
-                let message = format!("nothing refers to long value {}, which counts {} references", shown(&item.0), seen.there);
-                let hint = "harmless: offline defragmentation leaves it out";
+            // A value that counts too many references is never given back: lost space, as Microsoft's integrity check sees it.
+            if jet == JetCode::LV_CORRUPTED && seen.wanted < seen.there {
+                let message = if seen.wanted == 0 {
+                    format!("nothing refers to long value {}, which counts {} references", shown(&item.0), seen.there)
+                } else {
+                    message(item, seen)
+                };
+                let hint = "harmless: offline defragmentation leaves it out, or counts anew";
                 findings.add(Finding::warning(place, message).with_jet(jet).with_hint(hint).breaks(rule::CONTENT));
             } else {
                 findings.rule(&Error::new(place, jet, message(item, seen)).breaks(rule::CONTENT));

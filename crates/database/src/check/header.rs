@@ -80,7 +80,8 @@ pub(super) fn trailer(database: &Database, report: &mut Report<'_>) -> Option<Pa
 }
 
 /// Rule I1. A database that ends before its space does was cut off; a dirty one may not have been extended yet (trap D27 of db-1). What lies
-/// behind the last owned page is no part of the database, and normal: engines extend files ahead of need.
+/// behind the last owned page is no part of the database, as engines extend files ahead of need: Microsoft's integrity check warns of it. A
+/// part of a page is an error there.
 pub(super) fn file_size(database: &Database, last_owned: PageNumber, trailer: Option<PageNumber>, report: &mut Report<'_>) {
     let (pages, place) = (database.pages(), database.place());
     if last_owned.0 > pages {
@@ -92,11 +93,14 @@ pub(super) fn file_size(database: &Database, last_owned: PageNumber, trailer: Op
     let mine = pages - u32::from(trailer.is_some_and(|trailer| trailer.0 == pages));
     if last_owned.0 < mine {
         let message = format!("the file has {mine} pages, but the database only {last_owned}: what lies behind is not looked at");
-        report.add(Finding::note(place.clone(), message).breaks(rule::FILE_SIZE));
+        let hint = "harmless: the engine cuts the file or uses the room";
+        report.add(Finding::warning(place.clone(), message).with_hint(hint).breaks(rule::FILE_SIZE));
     }
     let surplus = database.file_bytes() % database.page_size().bytes_u64();
     if surplus != 0 {
         let message = format!("the file ends with {surplus} bytes that are no whole page");
-        report.add(Finding::warning(place, message).breaks(rule::FILE_SIZE));
+        let mut findings = report.findings();
+        findings.rule(&Error::new(place, JetCode::DATABASE_CORRUPTED, message).breaks(rule::FILE_SIZE));
+        report.take(findings);
     }
 }

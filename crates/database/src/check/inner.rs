@@ -7,14 +7,17 @@ use super::rule::{self, Breaks as _, Rule};
 use super::source::Source;
 use crate::cache::PageFault;
 use crate::error::Error;
+use anchorlog_format::finding::Finding;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::page::{NodeFlags, Page};
+use anchorlog_format::page::{Fault, NodeFlags, Page};
 use anchorlog_format::space::{RootHeader, split_buffer};
 use anchorlog_format::tree::MOST_LEVELS;
 use anchorlog_format::units::PageNumber;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// The last format update whose space trees have no split buffers in the file.
+const WITHOUT_BUFFERS: u32 = 2;
 /// Bytes of leaves in a batch, about.
 const BATCH: usize = 256 << 10;
 
@@ -155,8 +158,8 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
         if stand == (Stand::Below { leaves: true }) {
             return self.leaf(number, stand, bounds);
         }
-        let image = match self.source.page(number, std::iter::empty()) {
-            Ok(image) => image.to_vec(),
+        let (image, keys_fault) = match self.source.page(number, std::iter::empty()) {
+            Ok((image, fault)) => (image.to_vec(), fault),
             Err(fault) => return self.unreadable(number, &fault),
         };
         let Some(page) = Page::new(&image) else { return };
@@ -168,6 +171,7 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
             return self.leaf(number, stand, bounds);
         }
         self.pages += 1;
+        self.findings.keys(self.shared, &self.walked, number, keys_fault);
         let mut findings = std::mem::replace(&mut self.findings, self.shared.findings());
         let sound = self.shared.page_rules(&self.walked, number, &page, stand, &mut findings);
         self.findings = findings;
@@ -188,6 +192,10 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
         if !sound {
             let message = format!("a root's header of {} bytes cannot be read", header.len());
             self.broken(number, JetCode::DATABASE_CORRUPTED, rule::EXTERNAL_HEADER, message);
+        } else if header.is_empty() && self.shared.database.header().header.update > WITHOUT_BUFFERS {
+            let message = "a space tree without a split buffer, as only engines of old write it";
+            let place = self.shared.place(&self.walked.member).page(number);
+            self.findings.add(Finding::note(place, message).breaks(rule::EXTERNAL_HEADER));
         }
     }
 
@@ -216,6 +224,11 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
                 self.broken_line(number, line, JetCode::NODE_CORRUPTED, rule::NODE_SIZES, "a key with a prefix of one byte");
             }
             let high = if key.is_empty() { None } else { Some(&key[..]) };
+            // Trap D11.
+            if high.is_none() && line + 1 < page.lines() {
+                let message = "an empty separator that is not the last";
+                self.broken_line(number, line, corrupted, rule::SEPARATORS, message);
+            }
             if line + 1 == page.lines() && high != bounds.high {
                 let message = "the last separator is not that of the parent";
                 self.broken_line(number, line, corrupted, rule::LAST_SEPARATOR, message);
@@ -244,7 +257,8 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
                     self.gap();
                 }
             }
-            low = high.map(<[u8]>::to_vec);
+            // An empty one in the middle bounds nothing.
+            low = high.map(<[u8]>::to_vec).or(low);
         }
     }
 
@@ -262,7 +276,12 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
             return;
         }
         if self.full() && self.may_cut_before(bounds.low) {
-            self.hand_on();
+            // A wrong separator may stand in the middle of a long value.
+            if self.walked.member.kind == Kind::LongValues && self.findings.broken() {
+                self.gap();
+            } else {
+                self.hand_on();
+            }
         }
         let (low, high) = (self.batch.keep(bounds.low), self.batch.keep(bounds.high));
         self.batch.leaves.push(LeafRef { page: number, stand, low, high });
@@ -314,6 +333,12 @@ impl<'w, 'd, 't> Inner<'w, 'd, 't> {
 }
 
 impl Findings {
+    /// Rule I7 of a page whose lines can be read, but whose keys are wrong: the rules of trees look at them one by one.
+    pub(super) fn keys(&mut self, shared: &Shared<'_>, walked: &Walked<'_>, number: PageNumber, fault: Option<Fault>) {
+        if let Some(fault) = fault.map(PageFault::Structure) {
+            self.page(&shared.error(&walked.member, number, fault.jet(), rule::of_fault(&fault), fault.to_string()));
+        }
+    }
     /// A page that cannot be had, though a tree leads to it.
     pub(super) fn unreadable(&mut self, shared: &Shared<'_>, walked: &Walked<'_>, number: PageNumber, fault: &PageFault) {
         let error = shared.error(&walked.member, number, fault.jet(), rule::of_fault(fault), fault.to_string());

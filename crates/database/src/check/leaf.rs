@@ -11,7 +11,7 @@ use crate::error::Error;
 use anchorlog_format::finding::Place;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::page::{NodeFlags, Page, PageFlags};
-use anchorlog_format::space::Extent;
+use anchorlog_format::space::{Extent, Pool};
 use anchorlog_format::units::{PageNumber, PageSize};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -90,7 +90,10 @@ impl<'d> Reader<'d> {
         let (walked, shared, findings) = (&*batch.walked, self.shared, &mut out.findings);
         let ahead = batch.leaves[at + 1..].iter().map(|leaf| leaf.page);
         let image = match self.source.page(leaf.page, ahead) {
-            Ok(image) => image,
+            Ok((image, keys_fault)) => {
+                findings.keys(shared, walked, leaf.page, keys_fault);
+                image
+            }
             Err(fault) => {
                 findings.unreadable(shared, walked, leaf.page, &fault);
                 content.gap();
@@ -116,7 +119,7 @@ impl<'d> Reader<'d> {
             number: leaf.page,
             page: &page,
             findings,
-            joined: page.flags().has_non_unique_keys() && !page.flags().is_space_tree(),
+            joined: walked.flags.has_non_unique_keys() && walked.member.kind != Kind::Space,
         };
         lines.walk([&mut self.key, &mut self.entry, &mut self.before], batch.low(leaf), batch.high(leaf), content);
         Edge::Leaf(leaf.page, page.previous(), page.next())
@@ -181,6 +184,7 @@ impl Lines<'_> {
             if self.page.key(&node, key).is_err() {
                 let message = "its key takes more prefix than the page has";
                 self.broken(line, JetCode::NODE_CORRUPTED, rule::NODE_SIZES, message);
+                content.gap();
                 continue;
             }
             if node.prefix_length == 1 {
@@ -286,7 +290,9 @@ fn extent(shared: &Shared<'_>, walked: &Walked<'_>, line: &Line<'_>, extents: &E
         let message = "an extent that says it has versions";
         findings.rule(&Error::new(place(), extents.jet, message).breaks(rule::EXTENT_NODES));
     }
-    match Extent::decode(line.key, line.data) {
+    // Only what is available lies in pools.
+    let decoded = Extent::decode(line.key, line.data).filter(|extent| !extents.owned || extent.pool == Pool::General);
+    match decoded {
         Some(extent) => extents.add(extent, line.page, line.line),
         None => {
             findings.rule(&Error::new(place(), extents.jet, "this is no extent").breaks(rule::EXTENT_NODES));

@@ -15,9 +15,11 @@ mod content;
 mod flush;
 mod header;
 mod inner;
+mod lands;
 mod leaf;
 mod ledger;
 mod member;
+mod object_map;
 mod ordered;
 mod pages;
 mod report;
@@ -79,7 +81,7 @@ pub struct Counts {
     pub indexes_proved_by_bookmark: u64,
     /// Secondary indexes that were not held against the records.
     pub indexes_not_proved: u64,
-    /// Pages available in some tree.
+    /// Pages available in some tree, those that the bits of a single extent cannot name included.
     pub available: u64,
     /// Pages that the database's root keeps out of use.
     pub shelved: u64,
@@ -188,6 +190,9 @@ pub fn check_with(database: &Database, options: &Options, watch: &mut dyn Watch)
     let Some(seen) = walk.check(&mut report) else { return report.counts };
     if !seen.catalog_broken {
         shadow::compare(database, &mut report);
+        if !report.dirty {
+            object_map::compare(database, &catalog, &mut report);
+        }
     }
     // Walking the tree that leads to a page has said what is wrong with it.
     for page in scanned.bad.iter().filter(|&page| !seen.used.contains(page)) {

@@ -6,6 +6,7 @@ use crate::cursor::{Entry, Scan, Tree};
 use crate::database::Database;
 use crate::error::Error;
 use anchorlog_format::data::catalog::columns::ROOT_SET_TIME;
+use anchorlog_format::data::catalog::{CatalogRow, ObjectKind};
 use anchorlog_format::data::record::{Record, RecordFormat};
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
@@ -17,8 +18,8 @@ const SHADOWING_DISABLED: u32 = 1;
 /// Differences that are named.
 const NAMED: usize = 20;
 
-/// Goes through both trees side by side. Rows that only one of them has are an error, as in Microsoft's integrity check; other differences
-/// a warning.
+/// Goes through both trees side by side. As in Microsoft's integrity check, rows that only one of them has are an error, and so are rows that
+/// do not describe the same; other differences are a warning. That a copy has a deleted column more is none.
 pub(super) fn compare(database: &Database, report: &mut Report<'_>) {
     let place = database.place().object("MSysObjectsShadow");
     let mut findings = report.findings();
@@ -37,7 +38,7 @@ pub(super) fn compare(database: &Database, report: &mut Report<'_>) {
         }
         Some(Copied::Rows { differing }) if differing > NAMED => {
             let message = format!("{differing} rows differ in all");
-            findings.rule(&Error::new(place, JetCode::DATABASE_CORRUPTED, message).breaks(rule::SHADOW));
+            findings.add(Finding::note(place, message).breaks(rule::SHADOW));
         }
         Some(Copied::Rows { .. }) => {}
     }
@@ -54,6 +55,26 @@ enum Copied {
 struct Row {
     key: Vec<u8>,
     data: Vec<u8>,
+    format: RecordFormat,
+}
+
+impl Row {
+    fn decode(&self) -> Option<CatalogRow<'_>> {
+        let record = Record::parse(&self.data, self.format).ok()?;
+        CatalogRow::decode(&record).ok()
+    }
+    /// Whether both describe the same, by what Microsoft's integrity check compares: what a row belongs to and is, its name, where its tree
+    /// is or its column lies, and by what an index sorts.
+    fn describes_the_same(&self, copy: &Self) -> bool {
+        let (Some(a), Some(b)) = (self.decode(), copy.decode()) else { return false };
+        let object = |row: &CatalogRow<'_>| (row.table, row.kind, row.id, row.type_or_root, row.flags, row.record_offset);
+        let same_object = object(&a) == object(&b) && a.name == b.name && a.template_or_callback == b.template_or_callback;
+        let same_order = a.segments == b.segments && a.sort_id == b.sort_id && a.sort_version == b.sort_version;
+        same_object && same_order && a.locale() == b.locale()
+    }
+    fn is_deleted_column(&self) -> bool {
+        self.decode().is_some_and(|row| row.kind == ObjectKind::Column && row.type_or_root == 0)
+    }
 }
 
 fn differences(database: &Database, place: &Place, findings: &mut Findings) -> Option<Copied> {
@@ -69,7 +90,11 @@ fn differences(database: &Database, place: &Place, findings: &mut Findings) -> O
             (Some(row), Some(copy)) => row.key.cmp(&copy.key),
         };
         copies += usize::from(order != Ordering::Less);
-        let same = matches!((&row, &copy), (Some(row), Some(copy)) if order == Ordering::Equal && row.data == copy.data);
+        let same = match (order, &row, &copy) {
+            (Ordering::Equal, Some(row), Some(copy)) => row.data == copy.data,
+            (Ordering::Greater, _, Some(copy)) => copy.is_deleted_column(),
+            _ => false,
+        };
         if !same {
             differing += 1;
         }
@@ -81,7 +106,12 @@ fn differences(database: &Database, place: &Place, findings: &mut Findings) -> O
                 Ordering::Greater => findings.rule(&error(format!("row {} is not in the catalog", key(&copy)))),
                 Ordering::Equal => {
                     let message = format!("row {} differs from that of the catalog", key(&row));
-                    findings.add(Finding::warning(place.clone(), message).breaks(rule::SHADOW));
+                    let same = row.as_ref().zip(copy.as_ref()).is_some_and(|(row, copy)| row.describes_the_same(copy));
+                    if same {
+                        findings.add(Finding::warning(place.clone(), message).breaks(rule::SHADOW));
+                    } else {
+                        findings.rule(&error(message));
+                    }
                 }
             }
         }
@@ -113,5 +143,5 @@ fn row(database: &Database, entry: &Entry<'_>) -> Row {
     if let Some(time) = data.get_mut(time..time + 8).filter(|_| has_time) {
         time.fill(0);
     }
-    Row { key: entry.key.to_vec(), data }
+    Row { key: entry.key.to_vec(), data, format }
 }

@@ -3,10 +3,14 @@
 use super::pages::PageSet;
 use crate::cache::{PageFault, structure, verify_image};
 use crate::database::Database;
+use anchorlog_format::page::{Fault, Page};
 use anchorlog_format::units::PageNumber;
 
 /// Bytes read at once.
 const READ: usize = 256 << 10;
+
+/// A page whose lines can be read, and what is wrong with its keys.
+pub(super) type Sound<'s> = (&'s [u8], Option<Fault>);
 
 /// Reads pages into a buffer of its own.
 pub(super) struct Source<'d> {
@@ -23,20 +27,21 @@ impl<'d> Source<'d> {
     pub(super) fn new(database: &'d Database, good: &'d PageSet) -> Self {
         Self { database, good, buffer: Vec::new(), first: PageNumber::NONE, pages: 0 }
     }
-    /// A verified page. `ahead` are the pages that will be asked for next: those that follow in the file are read along with it.
-    pub(super) fn page(&mut self, number: PageNumber, ahead: impl Iterator<Item = PageNumber>) -> Result<&[u8], PageFault> {
+    /// A verified page, or one of which only the keys are wrong, and what is wrong with them. `ahead` are the pages that will be asked for next: those that follow in the file are read along with it.
+    pub(super) fn page(&mut self, number: PageNumber, ahead: impl Iterator<Item = PageNumber>) -> Result<Sound<'_>, PageFault> {
         let size = self.database.page_size().bytes();
         if !self.holds(number) {
             self.read(number, ahead, size)?;
         }
         let at = usize::try_from(number.0 - self.first.0).unwrap_or(0) * size;
         let image = &mut self.buffer[at..at + size];
-        if self.good.contains(number) {
-            structure(image)?;
-        } else {
-            verify_image(image, number)?;
+        let verified = if self.good.contains(number) { structure(image) } else { verify_image(image, number) };
+        match verified {
+            Err(PageFault::Structure(fault)) if fault.is_of_keys() && Page::new(image).is_some_and(is_readable) => {
+                Ok((image, Some(fault)))
+            }
+            verified => verified.map(|()| (&*image, None)),
         }
-        Ok(image)
     }
 
     fn holds(&self, number: PageNumber) -> bool {
@@ -68,4 +73,8 @@ impl<'d> Source<'d> {
             Err(error) => Err(PageFault::Io(error.to_string())),
         }
     }
+}
+
+fn is_readable(page: Page<'_>) -> bool {
+    page.check_layout().is_ok()
 }

@@ -1,4 +1,4 @@
-//! Who owns which pages: the space of each tree, and all of it together (rules I31 to I48).
+//! The space of each tree, as its own pages tell it (rules I32, I33, I35 to I37, I41, I43, I44).
 
 use super::inner::{Inner, Part};
 use super::leaf::{Edge, Leaves, Reader, ends, links};
@@ -10,25 +10,27 @@ use super::source::Source;
 use super::spans::Spans;
 use crate::cursor::Tree;
 use crate::error::{AVAILABLE_SPACE_CORRUPTED, Error, OWNED_SPACE_CORRUPTED};
-use anchorlog_format::finding::Finding;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::page::{Page, PageFlags};
 use anchorlog_format::space::{BITMAP_PAGES, Extent, Extents, Pool, RootHeader, SpaceHeader, split_buffer};
-use anchorlog_format::units::{ObjectId, PageNumber};
-use std::collections::BTreeMap;
+use anchorlog_format::units::PageNumber;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The space of one tree, as its own pages tell it.
 pub(super) struct Ground {
-    parent: PageNumber,
-    /// Flags of the root page.
-    flags: PageFlags,
-    /// Where a single extent ends; none where space lies in two trees.
-    single: bool,
-    extents: Vec<Extent>,
-    available_extents: Vec<Extent>,
-    buffers: Vec<Extent>,
+    /// Root of the tree that its space comes from, as it says.
+    pub parent: PageNumber,
+    /// Flags of the root page, as they must be.
+    pub flags: PageFlags,
+    /// One extent, which the root's header names; otherwise space lies in two trees.
+    pub single: bool,
+    /// Owned extents.
+    pub extents: Vec<Extent>,
+    /// Available extents of all pools.
+    pub available_extents: Vec<Extent>,
+    /// What the space trees keep for themselves.
+    pub buffers: Vec<Extent>,
     /// Owned pages.
     pub owned: Spans,
     /// Available pages, shelved ones not counted.
@@ -37,10 +39,14 @@ pub(super) struct Ground {
     pub shelved: Spans,
     /// Pages that are in no list without being lost: split buffers, and what lies behind the bits of a single extent (trap D33).
     pub kept: Spans,
+    /// How many of them lie behind the bits of a single extent.
+    pub behind_bits: u64,
     /// Highest auto-increment value reserved.
     pub auto_increment: Option<u64>,
     /// All of it could be read.
     pub whole: bool,
+    /// Extents do not overlap.
+    pub apart: bool,
 }
 
 /// What was walked while space was read.
@@ -63,14 +69,15 @@ impl<'s, 'd> Survey<'s, 'd> {
     pub(super) fn ground(&mut self, member: &Member, findings: &mut Findings) -> Option<Ground> {
         let root = member.tree.root;
         let mut source = Source::new(self.shared.database, self.good);
-        let image = source.page(root, std::iter::empty()).ok()?;
+        let (image, _) = source.page(root, std::iter::empty()).ok()?;
         let page = Page::new(image)?;
         // Another tree's page, or one without a header: likewise.
         if page.objid() != member.tree.objid {
             return None;
         }
         let header = page.external_header().ok().and_then(RootHeader::parse)?;
-        let (space, flags) = (header.space?, page.flags());
+        let space = header.space?;
+        let flags = self.uniqueness(member, &space, page.flags(), findings);
         let mut ground = Ground {
             parent: space.parent,
             flags,
@@ -82,10 +89,11 @@ impl<'s, 'd> Survey<'s, 'd> {
             available: Spans::default(),
             shelved: Spans::default(),
             kept: Spans::default(),
+            behind_bits: 0,
             auto_increment: header.auto_increment,
             whole: true,
+            apart: true,
         };
-        self.uniqueness(member, &space, flags, findings);
         match space.extents() {
             None => {
                 let message = format!("a space header with the unknown flags {:#x}", space.flags);
@@ -102,8 +110,8 @@ impl<'s, 'd> Survey<'s, 'd> {
         Some(ground)
     }
 
-    /// Rule I32.
-    fn uniqueness(&self, member: &Member, space: &SpaceHeader, flags: PageFlags, findings: &mut Findings) {
+    /// Rule I32; the flags as they must be on every page of the tree, by two of the three that speak.
+    fn uniqueness(&self, member: &Member, space: &SpaceHeader, flags: PageFlags, findings: &mut Findings) -> PageFlags {
         let catalog = match member.kind {
             Kind::Index { unique } => !unique,
             _ => false,
@@ -119,6 +127,8 @@ impl<'s, 'd> Survey<'s, 'd> {
             );
             self.broken(member, member.tree.root, JetCode::DATABASE_CORRUPTED, rule::UNIQUENESS, message, findings);
         }
+        let non_unique = [header, page, catalog].into_iter().filter(|&says| says).count() > 1;
+        if non_unique { flags.with(PageFlags::NON_UNIQUE_KEYS) } else { flags.without(PageFlags::NON_UNIQUE_KEYS) }
     }
 
     /// Rule I33.
@@ -157,7 +167,8 @@ impl<'s, 'd> Survey<'s, 'd> {
         for (tree_root, (what, jet, ascend)) in roots.into_iter().zip(kinds) {
             let (extents, pages, whole) = self.space_tree(member, tree_root, (what, jet), ground.flags, findings);
             ground.whole &= whole;
-            self.ascending(member, tree_root, &extents, (jet, ascend), findings);
+            let apart = self.ascending(member, tree_root, &extents, (jet, ascend), findings);
+            ground.apart &= apart;
             self.buffer(tree_root, ground);
             used.extend(pages);
             let list = if what == "owned" { &mut ground.extents } else { &mut ground.available_extents };
@@ -196,7 +207,7 @@ impl<'s, 'd> Survey<'s, 'd> {
         let walked = Arc::new(Walked {
             member,
             holdings: None,
-            content: Content::Extents(Found::new(jet)),
+            content: Content::Extents(Found::new(jet == OWNED_SPACE_CORRUPTED, jet)),
             flags: type_flags(flags).with(PageFlags::SPACE_TREE),
             broken: AtomicBool::new(false),
         });
@@ -227,7 +238,7 @@ impl<'s, 'd> Survey<'s, 'd> {
         }
     }
 
-    /// Rules I37 and I41.
+    /// Rules I37 and I41; whether they hold.
     fn ascending(
         &self,
         member: &Member,
@@ -235,13 +246,15 @@ impl<'s, 'd> Survey<'s, 'd> {
         extents: &[(Extent, PageNumber, u16)],
         (jet, rule): (JetCode, Rule),
         findings: &mut Findings,
-    ) {
+    ) -> bool {
+        let mut apart = true;
         for pair in extents.windows(2) {
             let [(before, ..), (after, page, line)] = pair else { continue };
             if before.pool == after.pool && after.pages > 0 && after.first() <= before.last {
                 let message = format!("extents overlap: to page {} and from page {}", before.last, after.first());
                 let place = self.shared.place(member).page(*page).line(*line);
                 findings.rule(&Error::new(place, jet, message).breaks(rule));
+                apart = false;
             }
         }
         // One page in two pools is available twice as well.
@@ -251,14 +264,16 @@ impl<'s, 'd> Survey<'s, 'd> {
             if let Some(page) = general.first_in(first, last) {
                 let message = format!("page {page} is available in two pools");
                 self.broken(member, root, jet, rule, message, findings);
+                apart = false;
             }
         }
+        apart
     }
 
     /// What the space tree keeps for itself; its size is checked with the other headers of roots.
     fn buffer(&self, root: PageNumber, ground: &mut Ground) {
         let mut source = Source::new(self.shared.database, self.good);
-        let Ok(image) = source.page(root, std::iter::empty()) else { return };
+        let Ok((image, _)) = source.page(root, std::iter::empty()) else { return };
         let buffer = Page::new(image).and_then(|page| split_buffer(page.external_header().ok()?));
         ground.buffers.extend(buffer.into_iter().flatten().filter(|extent| extent.pages > 0));
     }
@@ -280,10 +295,17 @@ impl Ground {
         if let (true, [single]) = (self.single, &self.extents[..]) {
             let (first, last) = (root.0.saturating_add(1 + BITMAP_PAGES), single.last.0.min(pages));
             if first <= last {
+                self.behind_bits = u64::from(last - first + 1);
                 kept.push(Extent { pool: Pool::General, last: PageNumber(last), pages: last - first + 1 });
             }
         }
         self.kept = Spans::of(&kept);
+    }
+    /// Whether one owned extent holds all these pages.
+    pub(super) fn owns_as_one(&self, first: PageNumber, last: PageNumber) -> bool {
+        // Where they do not ascend, that has been said, and any answer will do.
+        let at = self.extents.partition_point(|owned| owned.last < last);
+        self.extents.get(at).is_some_and(|owned| owned.first() <= first)
     }
     /// What whoever walks the tree has to know.
     pub(super) fn holdings(&self, children: Spans) -> Option<Arc<Holdings>> {
@@ -327,285 +349,4 @@ impl Edges {
         ends(shared, walked, unknown(self.first), last, findings);
         *self = Self::default();
     }
-}
-
-/// All trees with their space.
-pub(super) struct Lands<'l> {
-    pub shared: &'l Shared<'l>,
-    pub members: &'l [Member],
-    pub grounds: &'l [Option<Ground>],
-    /// Members by their roots.
-    pub by_root: &'l BTreeMap<PageNumber, usize>,
-}
-
-impl Lands<'_> {
-    /// Rules between trees; `children` are what the trees below each own.
-    pub(super) fn check(&self, findings: &mut Findings) {
-        for at in 0..self.members.len() {
-            if let Some(ground) = &self.grounds[at] {
-                self.parent(at, ground, findings);
-                self.available(at, ground, findings);
-                self.shelved(at, ground, findings);
-                self.buffers(at, ground, findings);
-            }
-        }
-        self.siblings(findings);
-    }
-    /// What the trees below each tree own.
-    pub(super) fn children(&self) -> Vec<Spans> {
-        let mut below: Vec<Vec<&Spans>> = vec![Vec::new(); self.members.len()];
-        for (member, ground) in self.members.iter().zip(self.grounds) {
-            if let (Some(&parent), Some(ground)) = (self.by_root.get(&member.parent), ground) {
-                below[parent].push(&ground.owned);
-            }
-        }
-        below.into_iter().map(Spans::union).collect()
-    }
-    /// The innermost tree that owns a page.
-    pub(super) fn owner(&self, page: PageNumber) -> Option<&Member> {
-        let owns = |at: &usize| self.grounds[*at].as_ref().is_some_and(|ground| ground.owned.contains(page));
-        (0..self.members.len()).filter(owns).max_by_key(|&at| self.depth(at)).map(|at| &self.members[at])
-    }
-
-    fn depth(&self, mut at: usize) -> usize {
-        let mut depth = 0;
-        while let Some(&parent) = self.by_root.get(&self.members[at].parent).filter(|&&parent| parent != at && depth < 8) {
-            at = parent;
-            depth += 1;
-        }
-        depth
-    }
-    fn broken(&self, at: usize, jet: JetCode, rule: Rule, message: String, findings: &mut Findings) {
-        let member = &self.members[at];
-        findings.rule(&self.shared.error(member, member.tree.root, jet, rule, message));
-    }
-
-    /// Rules I31, I34, I38, I39.
-    fn parent(&self, at: usize, ground: &Ground, findings: &mut Findings) {
-        let member = &self.members[at];
-        if ground.parent != member.parent {
-            let message =
-                format!("its space comes from the tree of page {}, not from that of page {}", ground.parent, member.parent);
-            self.broken(at, JetCode::DATABASE_CORRUPTED, rule::SPACE_PARENT, message, findings);
-        }
-        if member.kind == Kind::Database {
-            return self.gaps(ground, findings);
-        }
-        let (inside, taken) =
-            if ground.single { (rule::SINGLE_OWNED, rule::SINGLE_OWNED) } else { (rule::OWNED_INSIDE, rule::OWNED_TAKEN) };
-        let mut above = self.by_root.get(&member.parent).copied();
-        if let Some(parent) = above.and_then(|parent| self.grounds[parent].as_ref()).filter(|parent| parent.whole) {
-            for (first, last) in ground.owned.ranges().filter(|&(first, last)| !parent.owned.covers(first, last)) {
-                let message = format!("it owns pages {first} to {last}, but the tree above does not own all of them");
-                self.broken(at, OWNED_SPACE_CORRUPTED, inside, message, findings);
-            }
-        }
-        for _ in 0..8 {
-            let Some(ancestor) = above else { break };
-            if let Some(land) = &self.grounds[ancestor] {
-                for (first, last) in ground.owned.ranges() {
-                    if let Some(page) = land.available.first_in(first, last) {
-                        let message = format!("it owns page {page}, which is available in {}", self.members[ancestor].name);
-                        self.broken(at, OWNED_SPACE_CORRUPTED, taken, message, findings);
-                    }
-                }
-            }
-            above = self.by_root.get(&self.members[ancestor].parent).copied().filter(|&next| next != ancestor);
-        }
-    }
-
-    /// Rule I47.
-    fn gaps(&self, ground: &Ground, findings: &mut Findings) {
-        let ranges: Vec<_> = ground.owned.ranges().collect();
-        let begins = ranges.first().is_none_or(|(first, _)| first.0 == 1);
-        if ground.whole && (ranges.len() > 1 || !begins) {
-            let message = match ranges.as_slice() {
-                [(_, last), (next, _), ..] => format!("the database does not own what lies between pages {last} and {next}"),
-                _ => "the database does not own its first page".to_owned(),
-            };
-            findings.add(Finding::warning(self.shared.database.place(), message).breaks(rule::NO_GAPS));
-        }
-    }
-
-    /// Rule I42.
-    fn available(&self, at: usize, ground: &Ground, findings: &mut Findings) {
-        let member = &self.members[at];
-        // Where extents could not be read, what is left out says nothing.
-        let extents = ground.available_extents.iter().filter(|extent| ground.whole && extent.pool != Pool::Shelved);
-        for extent in extents {
-            let (first, last) = (if extent.pages == 0 { extent.last } else { extent.first() }, extent.last);
-            let whole = |owned: &Extent| owned.first() <= first && last <= owned.last;
-            if !ground.owned.covers(first, last) {
-                let message = format!("pages {first} to {last} are available, but not owned");
-                self.broken(at, AVAILABLE_SPACE_CORRUPTED, rule::AVAILABLE_INSIDE, message, findings);
-            } else if !ground.extents.iter().any(whole) {
-                let message = format!("pages {first} to {last} are available as one extent, but owned as several");
-                let place = self.shared.place(member);
-                findings.add(Finding::warning(place, message).breaks(rule::AVAILABLE_INSIDE));
-            }
-        }
-    }
-
-    /// Rule I45, but for pages that are used.
-    fn shelved(&self, at: usize, ground: &Ground, findings: &mut Findings) {
-        for extent in ground.available_extents.iter().filter(|extent| extent.pool == Pool::Shelved) {
-            let message = if self.members[at].kind != Kind::Database {
-                format!("page {} is shelved in a tree that is not the database's root", extent.last)
-            } else if extent.pages != 1 {
-                format!("{} pages up to page {} are shelved as one", extent.pages, extent.last)
-            } else {
-                continue;
-            };
-            self.broken(at, AVAILABLE_SPACE_CORRUPTED, rule::SHELVED, message, findings);
-        }
-    }
-
-    /// Rule I46, but for pages that are used. A crash while a buffer was filled leaves its pages with the parent.
-    fn buffers(&self, at: usize, ground: &Ground, findings: &mut Findings) {
-        let parent = self.by_root.get(&self.members[at].parent).and_then(|&parent| self.grounds[parent].as_ref());
-        for extent in &ground.buffers {
-            let (first, last) = (extent.first(), extent.last);
-            let owned = ground.owned.covers(first, last) || parent.is_some_and(|parent| parent.owned.covers(first, last));
-            let message = if !owned {
-                format!("pages {first} to {last} are kept for a space tree, but not owned")
-            } else if ground.available.first_in(first, last).is_some() {
-                format!("pages {first} to {last} are kept for a space tree, and available")
-            } else {
-                continue;
-            };
-            self.broken(at, JetCode::DATABASE_CORRUPTED, rule::SPLIT_BUFFERS, message, findings);
-        }
-    }
-
-    /// Rule I40.
-    fn siblings(&self, findings: &mut Findings) {
-        let mut ranges: Vec<(PageNumber, PageNumber, PageNumber, usize)> = Vec::new();
-        for (at, (member, ground)) in self.members.iter().zip(self.grounds).enumerate() {
-            if let Some(ground) = ground {
-                ranges.extend(ground.owned.ranges().map(|(first, last)| (member.parent, first, last, at)));
-            }
-        }
-        ranges.sort_unstable();
-        // The range that reaches furthest among those before, under the same parent.
-        let mut furthest: Option<(PageNumber, PageNumber, usize)> = None;
-        for (parent, first, last, at) in ranges {
-            if let Some((_, end, other)) = furthest.filter(|&(above, end, other)| above == parent && other != at && first <= end)
-            {
-                let message =
-                    format!("it owns pages {first} to {}, which {} owns as well", last.min(end), self.members[other].name);
-                self.broken(at, OWNED_SPACE_CORRUPTED, rule::SIBLINGS_DISJOINT, message, findings);
-            }
-            if furthest.is_none_or(|(above, end, _)| above != parent || last > end) {
-                furthest = Some((parent, last, at));
-            }
-        }
-    }
-
-    /// What of the database's space is used, available, or neither (rules I43, I45, I46, I48).
-    pub(super) fn accounts(&self, used: &PageSet, holes: bool, findings: &mut Findings) -> Accounts {
-        let pages = self.shared.last_owned.0.min(self.shared.database.pages());
-        let all = |of: fn(&Ground) -> &Spans| {
-            let mut set = PageSet::new(pages);
-            for (first, last) in Spans::union(self.grounds.iter().flatten().map(of)).ranges() {
-                (first.0..=last.0.min(pages)).for_each(|page| _ = set.insert(PageNumber(page)));
-            }
-            set
-        };
-        let available = all(|ground| &ground.available);
-        let (shelved, kept) = (all(|ground| &ground.shelved), all(|ground| &ground.kept));
-        let owned = self.grounds.first().and_then(Option::as_ref).filter(|ground| ground.whole).map(|ground| &ground.owned);
-        let is_owned = |page| owned.is_some_and(|owned| owned.contains(page));
-        let mut lost: Vec<PageNumber> = Vec::new();
-        let mut leaked = 0;
-        for page in (1..=pages).map(PageNumber) {
-            match (used.contains(page), available.contains(page)) {
-                (true, true) => self.twice(page, rule::USED_OWNED, "available", findings),
-                (true, false) if shelved.contains(page) => self.twice(page, rule::SHELVED, "shelved", findings),
-                (true, false) if kept.contains(page) => {
-                    self.twice(page, rule::SPLIT_BUFFERS, "kept for a space tree", findings);
-                }
-                (false, false) if !kept.contains(page) && !shelved.contains(page) && is_owned(page) => {
-                    leaked += 1;
-                    lost.push(page);
-                    lost.truncate(NAMED);
-                }
-                _ => {}
-            }
-        }
-        let whole = self.grounds.iter().all(|ground| ground.as_ref().is_some_and(|ground| ground.whole));
-        if holes || self.shared.dirty || !whole {
-            return Accounts { available: available.len(), shelved: shelved.len(), leaked: 0 };
-        }
-        self.leaks(&lost, leaked, findings);
-        Accounts { available: available.len(), shelved: shelved.len(), leaked }
-    }
-    fn twice(&self, page: PageNumber, rule: Rule, what: &str, findings: &mut Findings) {
-        let mut place = self.shared.database.place().page(page);
-        place.object = self.owner(page).map(|member| member.name.clone());
-        let message = format!("the page is used and {what} at the same time");
-        findings.rule(&Error::new(place, AVAILABLE_SPACE_CORRUPTED, message).breaks(rule));
-    }
-    /// Clean databases of Microsoft's engine have lost pages after a crash (trap D22).
-    fn leaks(&self, lost: &[PageNumber], leaked: u64, findings: &mut Findings) {
-        if leaked == 0 {
-            return;
-        }
-        let mut owners: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for &page in lost {
-            let name = self.owner(page).map_or("database", |member| &member.name);
-            owners.entry(name).or_default().push(page.to_string());
-        }
-        let named: Vec<String> = owners.iter().map(|(name, pages)| format!("{} of {name}", pages.join(", "))).collect();
-        let more = if leaked > lost.len() as u64 { ", …" } else { "" };
-        let message = format!("{leaked} pages are owned, but neither used nor available: {}{more}", named.join("; "));
-        let hint = "harmless: offline defragmentation gives them back";
-        findings.add(Finding::warning(self.shared.database.place(), message).with_hint(hint).breaks(rule::NOTHING_LEAKED));
-    }
-}
-
-/// Lost pages that are named.
-const NAMED: usize = 32;
-
-/// Pages by what became of them.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Accounts {
-    pub available: u64,
-    pub shelved: u64,
-    pub leaked: u64,
-}
-
-/// Rule I49: two trees never share a root or an object id. Of those that do, the one that the root page names is taken for the tree, or else
-/// the first; the others are not walked.
-pub(super) fn shared_identity(
-    shared: &Shared<'_>,
-    members: &[Member],
-    findings: &mut Findings,
-) -> (BTreeMap<PageNumber, usize>, Vec<bool>) {
-    let (mut roots, mut objects): (BTreeMap<PageNumber, usize>, BTreeMap<ObjectId, usize>) = Default::default();
-    let mut alone = vec![true; members.len()];
-    for (at, member) in members.iter().enumerate() {
-        let other = roots.get(&member.tree.root).or_else(|| objects.get(&member.tree.objid)).copied();
-        let Some(other) = other else {
-            roots.insert(member.tree.root, at);
-            objects.insert(member.tree.objid, at);
-            continue;
-        };
-        let what = if members[other].tree.root == member.tree.root { "root" } else { "object id" };
-        let other_is_wrong = !is_root_of(shared, &members[other]) && is_root_of(shared, member);
-        let (wrong, right) = if other_is_wrong { (other, at) } else { (at, other) };
-        let (name, page) = (&members[right].name, members[wrong].tree.root);
-        let message = format!("its {what} is also that of {name}");
-        let jet = JetCode::DATABASE_CORRUPTED;
-        findings.rule(&shared.error(&members[wrong], page, jet, rule::CATALOG_TREES, message));
-        alone[wrong] = false;
-        roots.insert(members[right].tree.root, right);
-        objects.insert(members[right].tree.objid, right);
-    }
-    (roots, alone)
-}
-
-/// Whether the page says so itself.
-fn is_root_of(shared: &Shared<'_>, member: &Member) -> bool {
-    let image = shared.database.page(member.tree.root);
-    image.is_ok_and(|image| Page::new(&image).is_some_and(|page| page.objid() == member.tree.objid))
 }

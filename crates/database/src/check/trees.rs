@@ -3,13 +3,14 @@
 use super::compare::Done;
 use super::content::TableWork;
 use super::inner::{Batch, Ended, Inner, Part};
+use super::lands::{Lands, shared_identity};
 use super::leaf::{Leaves, Reader};
 use super::member::{Content, Kind, Member, Shared, Walked};
 use super::ordered::ordered;
 use super::pages::PageSet;
 use super::report::{Findings, Report};
 use super::source::Source;
-use super::space::{Edges, Ground, Lands, Survey, Walk, shared_identity};
+use super::space::{Edges, Ground, Survey, Walk};
 use super::{Counts, Depth};
 use crate::catalog::{Catalog, Table};
 use crate::cursor::Tree;

@@ -6,7 +6,7 @@ use anchorlog_database::database::Database;
 use anchorlog_database::error::Error;
 use anchorlog_database::space::Space;
 use anchorlog_format::finding::Finding;
-use anchorlog_format::space::{DATABASE_ROOT, Pool};
+use anchorlog_format::space::DATABASE_ROOT;
 use serde::Serialize;
 
 /// The space of a database.
@@ -102,11 +102,8 @@ impl SpaceReport {
         };
         self.findings.extend(space.errors.iter().cloned().map(|error| finding(error, name)));
         let owned = space.owned_pages();
-        let (shelved, available): (Vec<_>, Vec<_>) = space.available.iter().partition(|extent| extent.pool == Pool::Shelved);
-        let pages =
-            |extents: Vec<&anchorlog_format::space::Extent>| extents.iter().map(|extent| u64::from(extent.pages)).sum::<u64>();
-        let available = pages(available);
-        self.shelved += pages(shelved);
+        let available = space.available_pages();
+        self.shelved += space.shelved_pages();
         self.available += available;
         let table_owned = if table_owned == 0 { owned } else { table_owned };
         let name = name.to_owned();

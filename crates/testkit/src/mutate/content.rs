@@ -10,12 +10,15 @@ use anchorlog_format::units::PageNumber;
 
 impl Plan<'_> {
     pub(super) fn content(&mut self) -> Option<String> {
-        match self.random.below(6) {
+        match self.random.below(9) {
             0 => self.record(),
             1 => self.deleted(|kind| matches!(kind, Kind::Index { .. }), "an index lost the entry"),
             2 => self.deleted(|kind| kind == Kind::Table, "a table lost the record"),
             3 => self.references(),
             4 => self.chunk(),
+            5 => self.value_size(),
+            6 => self.bookmark(),
+            7 => self.unlisted(),
             _ => self.counter(),
         }
     }
@@ -83,6 +86,53 @@ impl Plan<'_> {
             }
         }
         None
+    }
+
+    fn value_size(&mut self) -> Option<String> {
+        for (page, line, root) in self.long_value_lines() {
+            let data = self.image.page(page).line(line).ok()?.data;
+            let (Some(references), Some(size)) = (data.first_chunk(), data.get(4..).and_then(|rest| rest.first_chunk())) else {
+                continue;
+            };
+            // No one looks at a value that is being deleted.
+            if !root || [0, u32::MAX].contains(&u32::from_le_bytes(*references)) {
+                continue;
+            }
+            let wrong = u32::from_le_bytes(*size) + 1 + u32::try_from(self.random.below(20_000)).ok()?;
+            self.image.edit(page, |editor| editor.patch_data(line, 4, &wrong.to_le_bytes())).ok()?;
+            return Some(format!("the long value on line {line} of page {page} says that it has {wrong} bytes"));
+        }
+        None
+    }
+
+    /// An entry of an index leads to another record, in a way that leaves the order of entries.
+    fn bookmark(&mut self) -> Option<String> {
+        for (_, page) in self.pages(|tree| match tree.kind {
+            Kind::Index { .. } if is_users(tree) => tree.leaves().to_vec(),
+            _ => Vec::new(),
+        }) {
+            let lines = self.image.page(page).lines();
+            for line in 1..lines.saturating_sub(1) {
+                let keys = [line - 1, line, line + 1].map(|line| self.image.key(page, line));
+                let view = self.image.page(page);
+                let Ok(node) = view.line(line) else { continue };
+                if node.flags.is_deleted() || keys[0] == keys[1] || keys[1] == keys[2] {
+                    continue;
+                }
+                let (at, last) = (node.data.len() - 1, *node.data.last()?);
+                self.image.edit(page, |editor| editor.patch_data(line, at, &[last ^ 0x40])).ok()?;
+                return Some(format!("the entry on line {line} of page {page} leads to another record"));
+            }
+        }
+        None
+    }
+
+    /// The list of all trees lacks one.
+    fn unlisted(&mut self) -> Option<String> {
+        let page = *self.trees(|tree| tree.name == "MSysObjids").first()?.leaves().first()?;
+        let line = self.live_line(page)?;
+        self.image.edit(page, |editor| editor.set_node_flags(line, NodeFlags::DELETED)).ok()?;
+        Some(format!("the list of trees lacks the one on line {line} of page {page}"))
     }
 
     /// Live lines of a long-value tree in their order, from a random tree on; whether each is the root of a value.

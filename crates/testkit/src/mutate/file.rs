@@ -2,6 +2,7 @@
 
 use super::Plan;
 use super::multiple;
+use crate::database::Tree;
 use anchorlog_checksum::{PageVerdict, verify_page};
 use anchorlog_format::database::flush_map::{FlushType, MAP_PAGE, entry_of, flush_type};
 use anchorlog_format::page::{Page, PageFlags};
@@ -43,16 +44,24 @@ impl Plan<'_> {
     }
 
     pub(super) fn unreadable(&mut self) -> Option<String> {
-        let (_, page) = self.pages(|tree| tree.levels.concat()).into_iter().next()?;
+        let (_, page) = self.pages(Tree::pages).into_iter().next()?;
         let start = self.image.size().offset_of(page);
         self.image.unreadable = Some(start..start + 512);
         Some(format!("page {page} cannot be read"))
     }
 
     pub(super) fn checksum(&mut self) -> Option<String> {
-        let (_, page) = self.pages(|tree| tree.levels.concat()).into_iter().next()?;
+        let (_, page) = self.pages(Tree::pages).into_iter().next()?;
         let range = self.image.range(page);
         let before = self.image.bytes[range.clone()].to_vec();
+        let other = self.pages(Tree::pages).into_iter().map(|(_, other)| other).find(|&other| other != page)?;
+        if self.random.below(4) == 0 {
+            let other_range = self.image.range(other);
+            self.image.bytes.copy_within(other_range, range.start);
+            // With a map that knows the page it would be a lost write.
+            self.image.map = None;
+            return Some(format!("page {page} written over by page {other}"));
+        }
         for _ in 0..20 {
             self.image.bytes[range.clone()].copy_from_slice(&before);
             for _ in 0..2 + self.random.below(40) {
@@ -67,7 +76,7 @@ impl Plan<'_> {
     }
 
     pub(super) fn zero(&mut self) -> Option<String> {
-        let (_, page) = self.pages(|tree| tree.levels.concat()).into_iter().next()?;
+        let (_, page) = self.pages(Tree::pages).into_iter().next()?;
         let range = self.image.range(page);
         self.image.bytes[range].fill(0);
         // With a map that knows the page it would be a lost write.
@@ -77,7 +86,7 @@ impl Plan<'_> {
 
     pub(super) fn lost_write(&mut self) -> Option<String> {
         let map = self.image.map.clone()?;
-        for (_, number) in self.pages(|tree| tree.levels.concat()) {
+        for (_, number) in self.pages(Tree::pages) {
             let (map_page, entry) = entry_of(number);
             let start = (usize::try_from(map_page).ok()? + 1) * MAP_PAGE;
             let known = flush_type(map.get(start..start + MAP_PAGE)?, entry);
@@ -95,7 +104,7 @@ impl Plan<'_> {
     }
 
     pub(super) fn structure(&mut self) -> Option<String> {
-        for (_, number) in self.pages(|tree| tree.levels.concat()) {
+        for (_, number) in self.pages(Tree::pages) {
             let size = self.image.size().bytes();
             let (lines, reserved) = (self.image.page(number).lines(), self.image.page(number).reserved_tags());
             if lines < 2 {
@@ -111,9 +120,7 @@ impl Plan<'_> {
                 2 => bytes[tag(line)..tag(line) + 2].fill(0),
                 3 => {
                     let (a, b) = (tag(line), tag(line + 1));
-                    for at in 0..4 {
-                        bytes.swap(a + at, b + at);
-                    }
+                    bytes.copy_within(a..a + 4, b);
                 }
                 4 => bytes[36] |= 0x10,
                 _ => bytes[tag(line) + 3] |= 0x1F,
@@ -128,7 +135,7 @@ impl Plan<'_> {
     }
 
     pub(super) fn time(&mut self) -> Option<String> {
-        let (_, page) = self.pages(|tree| tree.levels.concat()).into_iter().next()?;
+        let (_, page) = self.pages(Tree::pages).into_iter().next()?;
         let above = Dbtime(self.image.header().dbtime.0 + 1 + self.random.next() % 1000);
         self.image
             .edit(page, |editor| {

@@ -49,11 +49,11 @@ pub fn plant(image: &mut Image, invariant: u32, random: &mut Random) -> Option<S
         21 => plan.last_separator(),
         22 => plan.first_separator(),
         23 => plan.no_lines(),
-        24 => plan.same_entry(),
+        24 => plan.entries(),
         25 => plan.low_bound(),
         26 => plan.high_bound(),
         27 => plan.links(),
-        28 => plan.prefix(),
+        28 => plan.node_sizes(),
         29 => plan.external_header(),
         30 => plan.content(),
         31 => plan.space_parent(),
@@ -68,7 +68,7 @@ pub fn plant(image: &mut Image, invariant: u32, random: &mut Random) -> Option<S
         40 => plan.owned_by_sibling(),
         41 => plan.available_overlap(),
         42 => plan.available_outside(),
-        43 => plan.used_available(),
+        43 => plan.used(),
         44 => plan.root_not_owned(),
         45 => plan.shelved(),
         46 => plan.split_buffer(),
@@ -84,8 +84,11 @@ pub fn plant(image: &mut Image, invariant: u32, random: &mut Random) -> Option<S
 #[must_use]
 pub const fn follows(invariant: u32) -> &'static [u32] {
     match invariant {
+        // The rules of a page know the order of keys as well (P17, P19, P22 of `db-2 §16`).
+        24 | 28 => &[7],
         // Entries stand between separators.
-        20 | 22 => &[26],
+        20 => &[7, 25, 26],
+        22 => &[26],
         _ => &[],
     }
 }
@@ -166,7 +169,7 @@ impl Plan<'_> {
 fn multiple(tree: &Tree) -> Option<SpaceTrees> {
     match &tree.space {
         Space::Single { .. } => None,
-        Space::Multiple { owned_root, available_root, owned, available } => {
+        Space::Multiple { owned_root, available_root, owned, available, .. } => {
             let (owned, available) = (owned.clone(), available.clone());
             Some(SpaceTrees { owned_root: *owned_root, available_root: *available_root, owned, available })
         }
