@@ -74,7 +74,7 @@ impl FlushMap {
             }
         }
     }
-    /// Writes header and pages.
+    /// Writes pages and header and makes them durable; the header comes last, so that it never speaks for pages of before.
     ///
     /// # Errors
     /// Any error of the file.
@@ -86,7 +86,9 @@ impl FlushMap {
             set_page_checksum(&mut page, number);
             file.write_at((u64::from(number) + 1) * MAP_PAGE as u64, &page)?;
         }
-        file.write_at(0, &header.to_page())
+        file.sync()?;
+        file.write_at(0, &header.to_page())?;
+        file.sync()
     }
 
     fn set(&mut self, page: PageNumber, kind: FlushType, dbtime: Dbtime) {

@@ -97,6 +97,31 @@ pub trait Folder: Send + Sync {
     }
 }
 
+/// Fills `buffer` from `offset` on by as many reads as it takes: a file system may give fewer bytes than it is asked for, and be
+/// interrupted. Returns the bytes read, fewer than asked for only at the end of the file.
+///
+/// # Errors
+/// Any error of `read_some` but `Interrupted`.
+pub fn read_fully(
+    mut offset: u64,
+    mut buffer: &mut [u8],
+    mut read_some: impl FnMut(u64, &mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let wanted = buffer.len();
+    while !buffer.is_empty() {
+        match read_some(offset, buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                buffer = &mut buffer[read..];
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(wanted - buffer.len())
+}
+
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! What tests need and products must not depend on: data sets, builders, differs.
 
+pub mod crash;
 pub mod data;
 pub mod dump_text;
 pub mod header_text;

@@ -1,23 +1,23 @@
 //! Databases in a run: met in the log, attached, resized, closed (`log-5 §8, §9.5`, `log-4 §16, §17`).
 
 use super::Run;
+use super::release::side_file;
 use crate::attach::{self, Context, FileState, Logged, Outcome, Source, Why};
 use crate::error::{ReplayError, Result};
 use crate::flush::FlushMap;
 use crate::headers::{self, Closing, Here};
 use crate::implicit;
 use crate::maps::RedoMaps;
+use crate::page_journal;
 use crate::redo::Database;
 use crate::space;
-use anchorlog_format::database::flush_map::{FlushMapHeader, MAP_VERSION};
+use anchorlog_format::database::flush_map::FlushMapHeader;
 use anchorlog_format::database::header::{DatabaseHeader, DirtyRange, HeaderFault, HeaderPage};
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::database::version::Known;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{AttachDatabase, Backup, CreateDatabase, ExtendDatabase, SetDatabaseVersion, TrimDatabase};
-use anchorlog_format::units::{
-    BackupInfo, DatabaseId, Dbtime, Generation, LogPosition, LogTime, ObjectId, PageNumber, PageSize, Signature,
-};
+use anchorlog_format::units::{BackupInfo, DatabaseId, Dbtime, LogPosition, LogTime, ObjectId, PageNumber, PageSize, Signature};
 use anchorlog_storage::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,12 @@ pub(crate) struct OpenFiles {
     pub file: Arc<dyn File>,
     /// Header of the flush map that stood beside it, when it could be used.
     pub map: Option<FlushMapHeader>,
+    /// Where its changed pages wait.
+    pub side: Option<Arc<dyn File>>,
+    /// Whether this run made it.
+    pub created: bool,
+    /// The last resize that the file has seen.
+    pub resized: LogPosition,
 }
 
 /// Bytes by which one record may grow a database, unless it doubles it at most: a damaged log may name any page.
@@ -200,12 +206,12 @@ impl Run<'_> {
             maps: RedoMaps::default(),
             creating: false,
         };
-        self.open_files(id, &path, &database)?;
+        self.open_files(id, &path, &database, false)?;
         self.redo.databases.insert(id, database);
         Ok(())
     }
 
-    fn open_files(&mut self, id: DatabaseId, path: &Path, database: &Database) -> Result<()> {
+    fn open_files(&mut self, id: DatabaseId, path: &Path, database: &Database, created: bool) -> Result<()> {
         if !self.make {
             return Ok(());
         }
@@ -220,15 +226,23 @@ impl Run<'_> {
             Err(_) => (FlushMap::default(), None),
         };
         let options = &self.setup.options;
-        let side = if options.undo && (options.stop.is_none() || options.undo_at_stop) {
+        let side_path = side_file(id);
+        if options.in_place
+            && !created
+            && let Ok(journal) = folder.open(&side_path)
+        {
+            page_journal::mend(&*journal, &*file, database.header.page_size(), &database.header.header.header_flush)
+                .map_err(named)?;
+        }
+        let side = if options.undo && !options.in_place && (options.stop.is_none() || options.undo_at_stop) {
             None
         } else {
-            let side = PathBuf::from(format!(".anchorlog-pages-{id}"));
-            _ = folder.remove(&side);
-            Some(folder.create(&side).map_err(named)?)
+            _ = folder.remove(&side_path);
+            Some(folder.create(&side_path).map_err(named)?)
         };
-        self.redo.cache.attach(id, file.clone(), database.header.page_size(), map, side).map_err(named)?;
-        self.open.insert(id, OpenFiles { path: path.to_path_buf(), file, map: map_header });
+        self.redo.cache.attach(id, file.clone(), database.header.page_size(), map, side.clone()).map_err(named)?;
+        let resized = database.header.header.resize_position;
+        self.open.insert(id, OpenFiles { path: path.to_path_buf(), file, map: map_header, side, created, resized });
         Ok(())
     }
 
@@ -280,7 +294,7 @@ impl Run<'_> {
             maps: RedoMaps::default(),
             creating: !implicit,
         };
-        self.open_files(id, &path, &database)?;
+        self.open_files(id, &path, &database, true)?;
         if self.make && implicit {
             for (number, image) in implicit::pages(size)? {
                 self.redo.cache.put(id, number, image)?;
@@ -342,6 +356,7 @@ impl Run<'_> {
     }
 
     pub(super) fn detach_database(&mut self, position: LogPosition, id: DatabaseId) -> Result<()> {
+        self.settle_size(id, position)?;
         if self.redo.databases.contains_key(&id) {
             if self.redo.databases.get(&id).is_some_and(|database| !database.future_data) {
                 self.redo.verify_maps(id)?;
@@ -375,19 +390,22 @@ impl Run<'_> {
         let now = self.ambient.now();
         let closing = Closing { position, dbtime: database.highest_dbtime, object: database.highest_object, now };
         let dirty = database.header.header.state == DatabaseState::DirtyShutdown;
+        let redone = database.header.clone();
         headers::close(&mut database.header.header, &closing);
         if let Some(files) = self.open.remove(&id) {
             let named = |error: ReplayError| error.in_file(name.clone());
             if dirty {
                 match space::last_owned_page(&mut self.redo.cache, id) {
-                    Ok(Some(last)) => self.redo.cache.resize(id, last.0).map_err(|error| named(error.into()))?,
+                    Ok(Some(last)) if last.0 > self.redo.cache.pages(id) => {
+                        self.redo.cache.resize(id, last.0).map_err(|error| named(error.into()))?;
+                    }
+                    Ok(Some(last)) => self.redo.cache.trim(id, last.0),
                     Ok(None) => {}
                     // The file keeps its size.
                     Err(error) => self.redo.pass_over(id, error).map_err(named)?,
                 }
             }
-            self.redo.cache.release(id, |_| false).map_err(|error| named(error.into()))?;
-            self.write_closing(&files, &mut database.header, id, true)?;
+            self.write_database(id, &files, redone, &mut database.header, true, |_| false).map_err(named)?;
         }
         let path = PathBuf::from(&database.name);
         self.closed.insert(path, database.header);
@@ -401,49 +419,6 @@ impl Run<'_> {
             self.setup.folder.remove(&files.path)?;
             _ = self.setup.folder.remove(&files.path.with_extension("jfm"));
         }
-        Ok(())
-    }
-
-    /// The flush map, then both copies of the header (`log-8 §5`).
-    pub(super) fn write_closing(&mut self, files: &OpenFiles, page: &mut HeaderPage, id: DatabaseId, clean: bool) -> Result<()> {
-        let now = self.ambient.now();
-        let last = PageNumber(self.redo.cache.pages(id));
-        let map_flush = self.ambient.signature();
-        let header_flush = self.ambient.signature();
-        if let Some(map) = self.redo.cache.detach(id) {
-            let blank = || {
-                let mut header = FlushMapHeader::read(&[0; FlushMapHeader::SIZE]).expect("the buffer holds a whole header");
-                header.version = MAP_VERSION;
-                header.create_time = now;
-                header.attach_time = now;
-                header.file_type = anchorlog_format::database::file_type::FileType::FlushMap;
-                header
-            };
-            let mut header = files.map.clone().unwrap_or_else(blank);
-            header.set_clean(clean);
-            header.min_required = if clean { Generation(0) } else { page.header.min_required };
-            header.min_required_target = Generation(0);
-            header.header_flush = page.header.header_flush;
-            header.map_flush = map_flush;
-            header.flush_started = now;
-            header.flush_completed = now;
-            if clean {
-                header.detach_time = now;
-            }
-            let path = files.path.with_extension("jfm");
-            let file = match self.setup.folder.open_write(&path) {
-                Ok(file) => file,
-                Err(_) => self.setup.folder.create(&path)?,
-            };
-            map.store(&*file, &header, last)?;
-            file.sync()?;
-            page.header.map_flush = map_flush;
-        }
-        page.header.header_flush = header_flush;
-        let bytes = page.to_bytes();
-        files.file.write_at(0, &bytes)?;
-        files.file.write_at(bytes.len() as u64, &bytes)?;
-        files.file.sync()?;
         Ok(())
     }
 
@@ -602,8 +577,13 @@ impl Run<'_> {
 
     /// The header of a database file; `None` where it has none that can be read.
     pub(super) fn header_of(&self, path: &Path) -> Option<DatabaseHeader> {
+        self.page_of(path).map(|page| page.header)
+    }
+
+    /// The header page of a database file; `None` where it has none that can be read.
+    pub(super) fn page_of(&self, path: &Path) -> Option<HeaderPage> {
         match self.read_header(path) {
-            Read::Header(page) => Some(page.header),
+            Read::Header(page) => Some(*page),
             _ => None,
         }
     }

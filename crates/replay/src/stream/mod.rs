@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod reader;
+pub mod replacing;
 mod segments;
 pub mod writer;
 

@@ -3,6 +3,7 @@
 use crate::error::{ReplayError, Result};
 use crate::stream::Clock;
 use crate::stream::files::StreamFiles;
+use crate::stream::replacing::Replacing;
 use crate::stream::segments::{Packer, Segment};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::attachments::{self, Attachment};
@@ -90,6 +91,8 @@ pub struct LogWriter {
     /// Bytes of the open segment that are in the file.
     written: usize,
     failed: bool,
+    /// Logs are replaced whole instead of being written where they stand.
+    replaces: bool,
 }
 
 impl LogWriter {
@@ -140,7 +143,20 @@ impl LogWriter {
             shadow: false,
             written: 0,
             failed: false,
+            replaces: false,
         })
+    }
+
+    /// From now on each flush replaces the current log by a new file, whole: `bytes` is the log that was resumed. A segment in a file that
+    /// is written where it stands may be torn, or reach the disk before the one in front of it, and either is damage (`log-1 §8`).
+    pub fn replace_whole(&mut self, bytes: &[u8]) {
+        self.replaces = true;
+        if self.file.is_some() {
+            self.file = Some(self.replacement(bytes.to_vec()));
+        }
+    }
+    fn replacement(&self, bytes: Vec<u8>) -> Arc<dyn File> {
+        Arc::new(Replacing::new(self.root.clone(), &self.files, self.current_path(), bytes))
     }
 
     /// Begins a stream where there is none; the checkpoint must be on disk before (`log-3 §7`).
@@ -175,6 +191,7 @@ impl LogWriter {
             shadow: false,
             written: 0,
             failed: false,
+            replaces: false,
         };
         writer.install()?;
         Ok(writer)
@@ -371,7 +388,13 @@ impl LogWriter {
         let current = self.current_path();
         self.root.rename(&self.temporary_path(), &current)?;
         self.root.sync()?;
-        self.file = Some(self.root.open_write(&current)?);
+        self.file = Some(if self.replaces {
+            let mut bytes = self.header.to_bytes().to_vec();
+            bytes.resize(usize::try_from(self.header.geometry().file_size()).map_err(std::io::Error::other)?, 0);
+            self.replacement(bytes)
+        } else {
+            self.root.open_write(&current)?
+        });
         self.files.temporary = None;
         self.files.current = Some(current);
         self.is_current = true;
