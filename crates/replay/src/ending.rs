@@ -13,6 +13,7 @@ use anchorlog_format::log::parameters::Parameters;
 use anchorlog_format::log::record::{Bare, Operation, RecoveryUndo, Term};
 use anchorlog_format::log::version::LogVersion;
 use anchorlog_format::units::{Generation, LogPosition, LogTime, Signature};
+use anchorlog_storage::open_or_create;
 use std::path::Path;
 
 /// The format that a stream of the 7.x format goes on in: the oldest 8.x that holds everything recovery writes (`log-1 §5.3`).
@@ -183,10 +184,7 @@ pub fn write_checkpoint(logs: &Logs, stream: Signature, position: LogPosition, p
         checkpoint.incremental_backup_time = old.incremental_backup_time;
         checkpoint.parameters = old.parameters;
     }
-    let file = match logs.folder.open_write(&path) {
-        Ok(file) => file,
-        Err(_) => logs.folder.create(&path)?,
-    };
+    let file = open_or_create(&*logs.folder, &path)?;
     let bytes = checkpoint.to_file();
     let (first, second) = bytes.split_at(COPY_SIZE);
     file.write_at(0, first)?;

@@ -97,6 +97,17 @@ pub trait Folder: Send + Sync {
     }
 }
 
+/// Opens a file for reading and writing; makes it where there is none.
+///
+/// # Errors
+/// Any error of the storage.
+pub fn open_or_create(folder: &dyn Folder, path: &Path) -> io::Result<Arc<dyn File>> {
+    match folder.open_write(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => folder.create(path),
+        opened => opened,
+    }
+}
+
 /// Fills `buffer` from `offset` on by as many reads as it takes: a file system may give fewer bytes than it is asked for, and be
 /// interrupted. Returns the bytes read, fewer than asked for only at the end of the file.
 ///

@@ -12,7 +12,7 @@ use crate::page_journal;
 use crate::redo::Database;
 use crate::space;
 use anchorlog_format::database::flush_map::FlushMapHeader;
-use anchorlog_format::database::header::{DatabaseHeader, DirtyRange, HeaderFault, HeaderPage};
+use anchorlog_format::database::header::{DirtyRange, HeaderFault, HeaderPage};
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::database::version::Known;
 use anchorlog_format::jet::JetCode;
@@ -102,7 +102,7 @@ impl Run<'_> {
             return Ok(());
         }
         let read = match &resolved {
-            Some(path) => self.read_header(path),
+            Some(path) => self.read_header(path)?,
             None => Read::Missing,
         };
         let state = match &read {
@@ -575,36 +575,29 @@ impl Run<'_> {
         named.resolve(logged, &Signature::NONE).is_some()
     }
 
-    /// The header of a database file; `None` where it has none that can be read.
-    pub(super) fn header_of(&self, path: &Path) -> Option<DatabaseHeader> {
-        self.page_of(path).map(|page| page.header)
-    }
-
     /// The header page of a database file; `None` where it has none that can be read.
-    pub(super) fn page_of(&self, path: &Path) -> Option<HeaderPage> {
-        match self.read_header(path) {
-            Read::Header(page) => Some(*page),
-            _ => None,
+    pub(super) fn page_of(&self, path: &Path) -> Result<Option<HeaderPage>> {
+        match self.read_header(path)? {
+            Read::Header(page) => Ok(Some(*page)),
+            _ => Ok(None),
         }
     }
 
     /// The header of a file, as it stands at this point of the run.
-    fn read_header(&self, path: &Path) -> Read {
+    ///
+    /// # Errors
+    /// Any error of the storage but those that the engine passes a database over for (`log-5 §8.4`).
+    fn read_header(&self, path: &Path) -> Result<Read> {
         if let Some(page) = self.closed.get(path) {
-            return Read::Header(Box::new(page.clone()));
+            return Ok(Read::Header(Box::new(page.clone())));
         }
-        let file = match self.setup.folder.open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Read::Missing,
-            Err(_) => return Read::Denied,
-        };
         let mut start = vec![0; HeaderPage::ELECTION_BYTES];
-        match file.read_at(0, &mut start) {
-            Ok(read) => match HeaderPage::elect(&start[..read]) {
-                Ok((page, _)) => Read::Header(Box::new(page)),
-                Err(_) => Read::Damaged,
-            },
-            Err(_) => Read::Denied,
+        let read = self.setup.folder.open(path).and_then(|file| file.read_at(0, &mut start));
+        match read {
+            Ok(read) => Ok(HeaderPage::elect(&start[..read]).map_or(Read::Damaged, |(page, _)| Read::Header(Box::new(page)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Read::Missing),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Read::Denied),
+            Err(error) => Err(ReplayError::from(error).in_file(path.display().to_string())),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | logs are durable: [`Run::make_log_durable`], the end of the log before the first close | 7.1 #1, X9 |
 //! | the header says dirty, attached, and from which generations pages may come | 7.1 #2, 7.2, X8 |
-//! | page images are durable in the side file: what a torn write is mended from | 8.1 |
+//! | page images are durable in the side file, then the list that says so: what a torn write is mended from | 8.1 |
 //! | pages are written and durable; until here none was | 7.1 #3 to #6, X7 |
 //! | the flush map is durable, its header last | log-5 §18 |
 //! | the header says clean (or how far it was replayed) | 7.2 |
@@ -25,7 +25,7 @@ use anchorlog_format::database::flush_map::{FlushMapHeader, MAP_VERSION};
 use anchorlog_format::database::header::{DatabaseHeader, HeaderPage};
 use anchorlog_format::database::version::Feature;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, LogTime, PageNumber, Signature};
-use anchorlog_storage::File;
+use anchorlog_storage::{File, open_or_create};
 use std::path::{Path, PathBuf};
 
 /// Where changed pages of a database wait.
@@ -137,11 +137,7 @@ impl Run<'_> {
         if clean {
             header.detach_time = now;
         }
-        let path = files.path.with_extension("jfm");
-        let file = match self.setup.folder.open_write(&path) {
-            Ok(file) => file,
-            Err(_) => self.setup.folder.create(&path)?,
-        };
+        let file = open_or_create(&*self.setup.folder, &files.path.with_extension("jfm"))?;
         map.store(&*file, &header, last)?;
         Ok(header.map_flush)
     }
@@ -150,7 +146,7 @@ impl Run<'_> {
     pub(super) fn settle_size(&mut self, id: DatabaseId, position: LogPosition) -> Result<()> {
         let Some(slot) = self.slots.get(&id).filter(|slot| slot.deferred == Some(Why::CleanLater)) else { return Ok(()) };
         let (true, true, Some(path)) = (self.make, self.setup.options.in_place, slot.path.clone()) else { return Ok(()) };
-        let Some(header) = self.page_of(&path).filter(|page| page.header.consistent_position == position) else { return Ok(()) };
+        let Some(header) = self.page_of(&path)?.filter(|page| page.header.consistent_position == position) else { return Ok(()) };
         let file = self.setup.folder.open_write(&path)?;
         self.redo.cache.attach(id, file.clone(), header.page_size(), FlushMap::default(), None)?;
         let owned = space::last_owned_page(&mut self.redo.cache, id);

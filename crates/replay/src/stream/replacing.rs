@@ -1,7 +1,7 @@
 //! A log file that is never written where it stands: each sync makes a new file beside it and renames that over it.
 
 use crate::stream::files::StreamFiles;
-use anchorlog_storage::{File, Folder};
+use anchorlog_storage::{File, Folder, open_or_create};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -58,10 +58,8 @@ impl File for Replacing {
     }
     fn sync(&self) -> io::Result<()> {
         let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
-        if self.root.exists(&self.new) {
-            self.root.remove(&self.new)?;
-        }
-        let file = self.root.create(&self.new)?;
+        let file = open_or_create(&*self.root, &self.new)?;
+        file.set_size(bytes.len() as u64)?;
         file.write_at(0, &bytes)?;
         file.sync()?;
         self.root.rename(&self.new, &self.path)?;

@@ -16,7 +16,7 @@ use anchorlog_format::log::scan::Repair;
 use anchorlog_format::log::segment::{SEGMENT_SIZE, SegmentHeader};
 use anchorlog_format::log::version::LogVersion;
 use anchorlog_format::units::{Generation, LogPosition, LogTime, PageSize, Signature};
-use anchorlog_storage::{File, Folder};
+use anchorlog_storage::{File, Folder, open_or_create};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -373,7 +373,7 @@ impl LogWriter {
     fn prepare(&mut self) -> Result<()> {
         let path = self.temporary_path();
         // A stale one is emptied: it may hold a retired generation.
-        let file = if self.root.exists(&path) { self.root.open_write(&path)? } else { self.root.create(&path)? };
+        let file = open_or_create(&*self.root, &path)?;
         file.set_size(0)?;
         file.set_size(self.header.geometry().file_size())?;
         file.write_at(0, &self.header.to_bytes())?;
@@ -407,7 +407,7 @@ impl LogWriter {
     /// Errors of the storage.
     pub fn prepare_next(&mut self) -> Result<()> {
         let path = self.temporary_path();
-        let file = if self.root.exists(&path) { self.root.open_write(&path)? } else { self.root.create(&path)? };
+        let file = open_or_create(&*self.root, &path)?;
         file.set_size(0)?;
         file.set_size(self.header.geometry().file_size())?;
         file.sync()?;
