@@ -140,6 +140,11 @@ impl PageCache {
             return Ok(Lookup::BeyondEnd);
         }
         let verdict = judge(&mut image, page);
+        if verdict == Lookup::Present
+            && let (Some(backing), Some(read)) = (self.backings.get_mut(&database), Page::new(&image))
+        {
+            backing.flush.meet(page, read);
+        }
         if matches!(verdict, Lookup::Present | Lookup::Zero) {
             self.insert((database, page), Frame { image, dirty: false, used: true })?;
         }

@@ -1,11 +1,14 @@
 //! What an uninterrupted recovery makes of a crash state, and whether a recovery that was interrupted made the same.
 
-use super::common::compare::{behind_the_name, header_differences, header_of, page_differences};
+use super::common::compare::{behind_the_name, header_differences, header_of, page_differences, pages};
 use super::common::{ambient, files, setup_over, told};
 use anchorlog_database::Database;
 use anchorlog_database::canonical::{Tables, dump};
+use anchorlog_format::database::flush_map::{FlushMapHeader, FlushType, MAP_PAGE, entry_of, flush_type};
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::record::Operation;
+use anchorlog_format::page::Page;
+use anchorlog_format::units::PageNumber;
 use anchorlog_replay::run::{self, Ending, Options, Report};
 use anchorlog_testkit::crash::{CrashDisk, Files};
 use anchorlog_testkit::data::{EngineSet, engine_set};
@@ -87,6 +90,24 @@ fn undone(files: &Files) -> Result<Vec<Undone>, String> {
     Ok(records)
 }
 
+/// A flush map that is trusted and says of a page what is not so makes the engine take the page for a lost write (-1119).
+fn map_differs(path: &Path, database: &[u8], map: Option<&Arc<Vec<u8>>>) -> Vec<String> {
+    let header = header_of(database).header;
+    let Some(map) = map.filter(|_| !header.map_flush.is_none()) else { return Vec::new() };
+    let trusted = FlushMapHeader::from_page(map).is_ok_and(|map| map.accept_for(&header).is_ok());
+    if !trusted {
+        return vec![format!("{}: its flush map is of no use", path.display())];
+    }
+    let differs = |(number, image): &(PageNumber, &[u8])| {
+        let (map_page, entry) = entry_of(*number);
+        let said =
+            map.chunks_exact(MAP_PAGE).nth(map_page as usize + 1).map_or(FlushType::Unknown, |page| flush_type(page, entry));
+        said != FlushType::Unknown && said.bits() != Page::new(image).unwrap().flags().flush_type()
+    };
+    let wrong = pages(database).filter(differs);
+    wrong.take(1).map(|(number, _)| format!("{} page {number}: the flush map says otherwise", path.display())).collect()
+}
+
 /// The result of an uninterrupted recovery.
 pub struct Expected {
     pub files: Files,
@@ -126,6 +147,7 @@ impl Expected {
                 problems.push(format!("{} header: {found}", path.display()));
             }
             problems.extend(self.differs(path, ours, &theirs));
+            problems.extend(map_differs(path, ours, files.get(&path.with_extension("jfm"))));
         }
         match undone(files) {
             Ok(undone) if undone == self.undone => {}
