@@ -82,7 +82,11 @@ impl Folder for DiskFolder {
         Ok(Arc::new(DiskFile(OpenOptions::new().read(true).write(true).create_new(true).open(place)?)))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(self.writable(from)?, self.writable(to)?)
+        let place = self.writable(to)?;
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::rename(self.writable(from)?, place)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(self.writable(path)?)

@@ -3,6 +3,7 @@
 
 pub mod copy;
 pub mod disk;
+pub mod journal;
 pub mod lock;
 pub mod overlay;
 pub mod publish;
@@ -76,7 +77,7 @@ pub trait Folder: Send + Sync {
     /// # Errors
     /// `AlreadyExists` and any other error of the storage.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
-    /// Renames a file; an existing target is replaced.
+    /// Renames a file; an existing target is replaced, folders on the way are made.
     ///
     /// # Errors
     /// `NotFound` and any other error of the storage.
