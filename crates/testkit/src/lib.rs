@@ -2,6 +2,7 @@
 
 pub mod crash;
 pub mod data;
+pub mod differ;
 pub mod dump_text;
 pub mod header_text;
 pub mod ml;
