@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+mod crash;
 mod demo;
 mod diff;
 mod docs;
@@ -12,6 +13,11 @@ mod testdata;
 const HELP: &str = "\
 cargo xtask CHORE
 
+  crash [--sets PART,…] [--seeds N] [--minutes N]
+             stop the machine behind every operation of a recovery in place, over all sets or those named: with each seed other
+             writes are lost, torn or kept; once more with little memory, without undo, and stopped twice
+  crash --kill N [--seed N]
+             kill the program N times at random moments while it recovers in place
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
   docs       write docs/format from the declared structures
   fuzz [--minutes N | --seconds N] [--seed N] [--driver] [TARGET…]
@@ -30,6 +36,7 @@ fn main() -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
+        ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["docs"] => docs::write(),
         ["records"] => {
