@@ -2,9 +2,9 @@
 
 mod common;
 
-use anchorlog_testkit::crash::Seeded;
 use anchorlog_testkit::data::copy_folder;
 use anchorlog_testkit::differ::page_differences;
+use anchorlog_testkit::random::Random;
 use common::{anchorlog, code, content, large, program, said, set};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,7 +51,7 @@ impl Whole {
 }
 
 /// Kills a run, and with some luck the next ones, too; then lets one come to its end. Returns whether any was killed before its end.
-fn kill_and_finish(name: &str, whole: &Whole, random: &mut Seeded) -> bool {
+fn kill_and_finish(name: &str, whole: &Whole, random: &mut Random) -> bool {
     let folder = tempfile::tempdir().unwrap();
     copy_folder(&set(name).folder().join("before"), folder.path()).unwrap();
     let originals = content(folder.path());
@@ -89,7 +89,7 @@ fn kill_and_finish(name: &str, whole: &Whole, random: &mut Seeded) -> bool {
 }
 
 fn kill_often(times: u64, seed: u64) {
-    let mut random = Seeded::new(seed);
+    let mut random = Random::new(seed);
     let whole = sets().map(|name| (name, Whole::of(name)));
     let (mut killed, began) = (0, Instant::now());
     for time in 0..times {

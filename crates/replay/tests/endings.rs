@@ -8,7 +8,6 @@ use anchorlog_format::log::checkpoint::Checkpoint;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::record::{Bare, Operation, RecordType, Trace};
-use anchorlog_format::log::scan::ReadContext;
 use anchorlog_format::log::version::LogVersion;
 use anchorlog_format::page::Page;
 use anchorlog_format::units::{BackupInfo, DatabaseId, Dbtime, Generation, LogPosition, LogTime, ObjectId, SessionId};
@@ -16,14 +15,15 @@ use anchorlog_replay::headers::{self, Closing, Here};
 use anchorlog_replay::run::{self, Ending, Failure, Options, Report};
 use anchorlog_replay::stop::Stop;
 use anchorlog_replay::stream::files::StreamFiles;
-use anchorlog_replay::stream::reader::{LogLink, Next, StreamReader};
+use anchorlog_replay::stream::link::LogLink;
 use anchorlog_replay::stream::writer::LogWriter;
 use anchorlog_storage::Folder;
 use anchorlog_storage::disk::DiskFolder;
 use anchorlog_testkit::data::{engine_set, engine_sets};
-use common::compare::{header_of, page_differences, pages, record_types};
+use anchorlog_testkit::differ::{header_of, page_differences, pages};
+use common::compare::record_types;
 use common::files::{contents, crash_of, cut_by_hand, databases, logs, positions, seal};
-use common::{ambient, setup, told};
+use common::{ambient, chain, setup, told};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -138,17 +138,8 @@ fn z5_z6_a_mark_in_the_last_usable_segment_closes_the_generation_and_the_next_on
     assert_eq!(logged[2].0, LogPosition::new(next.0, 1, 0));
     assert!(work.path().join("log/edbtmp.log").is_file());
     // The chain holds, the sum over what recovery appended included.
-    let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(work.path()));
-    let files = StreamFiles::find(&*folder, Path::new("log")).unwrap().remove(0);
-    let mut reader = StreamReader::new(folder, files, LogPosition::new(own.0, 1, 0), ReadContext::Soft);
-    let mut generations = Vec::new();
-    loop {
-        match reader.next_log().unwrap() {
-            Next::Log(log) => generations.push(log.header().generation),
-            Next::End => break,
-            Next::Missing(generation) => panic!("{generation}"),
-        }
-    }
+    let headers = chain(&setup(work.path(), Options::default()).logs).unwrap();
+    let generations: Vec<Generation> = headers.iter().map(|header| header.generation).collect();
     assert_eq!(generations, [own, next]);
 }
 
@@ -265,7 +256,8 @@ fn put_header(file: &mut [u8], page: &HeaderPage) {
 
 #[test]
 fn z11_the_time_of_the_attach_is_that_of_the_replay_only_where_a_record_attached() {
-    let now = |time: LogTime| time.order()[0] == 2030;
+    // Years count from 1900: the clock of these tests stands in 2030.
+    let now = |time: LogTime| time.order()[0] == 130;
     let (mut by_record, mut by_list) = (0, 0);
     for set in engine_sets() {
         let Some(work) = crash_of(&set) else { continue };
@@ -292,6 +284,7 @@ fn z11_the_time_of_the_attach_is_that_of_the_replay_only_where_a_record_attached
                 continue;
             }
             if attached.contains(&after.signature) {
+                assert!(now(after.attach_time), "{}", set.name);
                 by_record += 1;
             } else {
                 assert_eq!(after.attach_time, before.attach_time, "{}", set.name);
@@ -476,14 +469,19 @@ fn w24_the_first_required_generation_of_before_is_kept_when_an_attach_lowers_it(
     assert_eq!((header.min_consistent, header.pre_redo_min_consistent), (Generation(4), Generation(10)));
 }
 
+// traps W25, G69, G71, db-1 D23
 #[test]
-fn w25_the_checkpoint_stays_where_it_is_when_databases_stay_dirty() {
+fn w25_g69_g71_checkpoint_and_required_range_begin_where_they_did_when_databases_stay_dirty() {
     let Some(work) = crash("lost-4k-waypoint") else { return };
     let path = work.path().join("log/edb.chk");
     let before = fs::read(&path).unwrap();
+    let first_required =
+        |root: &Path| databases(root).values().map(|bytes| header_of(bytes).header.min_required).collect::<Vec<_>>();
+    let required = first_required(work.path());
     let options = Options { undo: false, stop: Some(Stop::Generation(Generation(6))), ..Options::default() };
     run::replay(&setup(work.path(), options), &ambient(), &mut ()).unwrap_or_else(|failure| panic!("{}", failure.error));
     assert!(before == fs::read(path).unwrap());
+    assert_eq!(first_required(work.path()), required);
 }
 
 #[test]
@@ -495,7 +493,7 @@ fn w28_the_sum_over_the_log_before_links_only_logs_whose_format_knows_it() {
     let mut next: LogHeader = log(5);
     assert!(link.check(&next).is_ok());
     link.accumulated ^= 1;
-    assert_eq!(link.check(&next).unwrap_err().jet.0, -590);
+    assert_eq!(link.check(&next).unwrap_err().jet().0, -590);
     let old = LogVersion::segmented(5, 12);
     (next.update_major, next.update_minor) = (old.update_major, old.update_minor);
     assert!(!next.version().has_accumulated_checksum());

@@ -4,6 +4,7 @@
 //! writes since then any subset survives, each torn at borders of 512 or 4096 bytes. Of the creations, renames and deletions since the
 //! folder's last `sync` a prefix survives. A file that was synced may thus have lost its name. All of it is decided by a seed.
 
+use crate::random::Random;
 use anchorlog_storage::{Entry, File, Folder, read_fully};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,29 +14,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Files by path; content that nobody changed is shared.
 pub type Files = BTreeMap<PathBuf, Arc<Vec<u8>>>;
-
-/// Numbers that look random: the same for the same seed (splitmix64).
-#[derive(Clone, Debug)]
-pub struct Seeded(u64);
-
-impl Seeded {
-    /// Begins at a seed.
-    #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-    /// The next number.
-    pub const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-    /// The next number below a bound, which is not 0.
-    pub const fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 /// One call that changes something, or makes it durable.
 #[derive(Clone, Debug)]
@@ -116,7 +94,7 @@ struct State {
     calls: usize,
     fault: Option<Fault>,
     /// Reads give fewer bytes than asked for, as a file system may.
-    short: Option<Seeded>,
+    short: Option<Random>,
 }
 
 /// The disk. Clones are the same disk.
@@ -180,7 +158,7 @@ impl CrashDisk {
     }
     /// From now on the file system gives fewer bytes at a read than it is asked for, and is interrupted at times.
     pub fn read_short(&self, seed: u64) {
-        self.state().short = Some(Seeded::new(seed));
+        self.state().short = Some(Random::new(seed));
     }
     /// The crashes that may happen, in the order of the calls so far.
     #[must_use]
@@ -282,13 +260,13 @@ impl Crashes {
             _ if seed % 2 == 0 => Fate::Torn(4096),
             _ => Fate::Torn(512),
         };
-        let mut random = Seeded::new(seed ^ (self.at as u64) << 32);
+        let mut random = Random::new(seed ^ (self.at as u64) << 32);
         let mut print = DefaultHasher::new();
         self.syncs.hash(&mut print);
         let mut image = self.durable.clone();
         // Half of the crashes tear much, the others lose little: a torn subset of everything hides what one lost piece does.
         let odds = if random.below(2) == 0 { 2 } else { 16 };
-        let survives = |random: &mut Seeded| match fate {
+        let survives = |random: &mut Random| match fate {
             Fate::Lost => false,
             Fate::Kept => true,
             Fate::Torn(_) => random.below(odds) != 0,
@@ -319,7 +297,7 @@ impl Crashes {
         let kept = match fate {
             Fate::Lost => 0,
             Fate::Kept => self.names.len(),
-            Fate::Torn(_) => usize::try_from(random.below(self.names.len() as u64 + 1)).unwrap_or(0),
+            Fate::Torn(_) => random.below(self.names.len() + 1),
         };
         self.names.iter().take(kept).for_each(|operation| image.apply(operation));
         (kept, self.names.len() * usize::from(kept > 0)).hash(&mut print);
@@ -390,7 +368,7 @@ impl CrashFile {
             if random.below(8) == 0 {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            count = 1 + usize::try_from(random.below(count as u64)).unwrap_or(0);
+            count = 1 + random.below(count);
         }
         buffer[..count].copy_from_slice(&behind[..count]);
         Ok(count)

@@ -2,8 +2,11 @@
 
 pub mod crash;
 pub mod data;
+pub mod database;
 pub mod differ;
 pub mod dump_text;
 pub mod header_text;
 pub mod ml;
+pub mod mutate;
+pub mod random;
 pub mod steps;

@@ -28,16 +28,19 @@ pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
     }
     let inputs = Inputs { folder: folder.clone(), databases: arguments.database.clone(), logs };
     let sources = Sources::gather(&inputs).map_err(|error| Trouble::reading(&folder, &error))?;
-    let planned = plan(&sources, &options(arguments)).map_err(|error| no_plan(&folder, error))?;
+    let mut planned = plan(&sources, &options(arguments)).map_err(|error| no_plan(&folder, error))?;
+    let place = match &arguments.out {
+        Some(out) => Place::Out(out.clone()),
+        None => Place::InPlace(folder),
+    };
+    if arguments.out.is_some() || arguments.in_place {
+        planned.look_at(&place, &sources);
+    }
     let mut out = io::stdout().lock();
     if arguments.dry_run || !planned.possible {
         show_plan(&planned, as_json, &mut out)?;
         return Ok(if planned.possible { Exit::Done } else { Exit::Refused });
     }
-    let place = match &arguments.out {
-        Some(out) => Place::Out(out.clone()),
-        None => Place::InPlace(folder),
-    };
     interrupt::careful();
     let report = make(&planned, &sources, &place, &now::ambient(), &mut Shown::new(as_json, quiet)).map_err(trouble)?;
     show_report(&planned, &report, as_json, &mut out)?;

@@ -80,6 +80,8 @@ pub struct Counts {
     /// Pages compared with what a scan of the database saw.
     pub pages_scanned: u64,
     /// Those that the scan saw otherwise.
+    pub pages_different: u64,
+    /// The first of them.
     pub scan_differences: Vec<ScanDifference>,
 }
 

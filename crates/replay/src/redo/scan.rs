@@ -19,6 +19,9 @@ pub struct ScanDifference {
     pub position: LogPosition,
 }
 
+/// Differences that are kept to be named; the others are counted.
+const SCAN_DIFFERENCES_MAX: usize = 100;
+
 /// One scan record of either form.
 pub(super) struct Seen {
     pub database: DatabaseId,
@@ -69,7 +72,10 @@ impl Redo {
             let error = ReplayError::new(JetCode::RECOVERY_VERIFY_FAILURE, reason).page(seen.page).at(position);
             return self.pass_over(seen.database, error);
         }
-        self.counts.scan_differences.push(difference);
+        self.counts.pages_different += 1;
+        if self.counts.scan_differences.len() < SCAN_DIFFERENCES_MAX {
+            self.counts.scan_differences.push(difference);
+        }
         Ok(())
     }
 }

@@ -1,23 +1,20 @@
-//! Databases in a run: met in the log, attached, resized, closed (`log-5 §8, §9.5`, `log-4 §16, §17`).
+//! Databases in a run: met in the log, judged, opened (`log-5 §8`).
 
 use super::Run;
 use super::release::side_file;
 use crate::attach::{self, Context, FileState, Logged, Outcome, Source, Why};
 use crate::error::{ReplayError, Result};
 use crate::flush::FlushMap;
-use crate::headers::{self, Closing, Here};
-use crate::implicit;
+use crate::headers::{self, Here};
 use crate::maps::RedoMaps;
 use crate::page_journal;
 use crate::redo::Database;
-use crate::space;
 use anchorlog_format::database::flush_map::FlushMapHeader;
-use anchorlog_format::database::header::{DirtyRange, HeaderFault, HeaderPage};
-use anchorlog_format::database::state::DatabaseState;
+use anchorlog_format::database::header::{HeaderFault, HeaderPage};
 use anchorlog_format::database::version::Known;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::log::record::{AttachDatabase, Backup, CreateDatabase, ExtendDatabase, SetDatabaseVersion, TrimDatabase};
-use anchorlog_format::units::{BackupInfo, DatabaseId, Dbtime, LogPosition, LogTime, ObjectId, PageNumber, PageSize, Signature};
+use anchorlog_format::log::record::{AttachDatabase, CreateDatabase};
+use anchorlog_format::units::{DatabaseId, Dbtime, LogPosition, LogTime, ObjectId, PageNumber, Signature};
 use anchorlog_storage::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,9 +45,6 @@ pub(crate) struct OpenFiles {
     /// The last resize that the file has seen.
     pub resized: LogPosition,
 }
-
-/// Bytes by which one record may grow a database, unless it doubles it at most: a damaged log may name any page.
-const GROWTH_MAX: u64 = 4 << 30;
 
 impl Run<'_> {
     pub(super) fn create_database(&mut self, position: LogPosition, create: &CreateDatabase<'_>) -> Result<()> {
@@ -211,7 +205,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn open_files(&mut self, id: DatabaseId, path: &Path, database: &Database, created: bool) -> Result<()> {
+    pub(super) fn open_files(&mut self, id: DatabaseId, path: &Path, database: &Database, created: bool) -> Result<()> {
         if !self.make {
             return Ok(());
         }
@@ -246,328 +240,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A logged creation makes the file anew (`log-5 §8.3`).
-    fn make_database(
-        &mut self,
-        logged: Logged,
-        resolved: Option<PathBuf>,
-        position: LogPosition,
-        created: LogTime,
-    ) -> Result<()> {
-        let id = logged.database;
-        if !self.setup.options.create {
-            let reason = format!("the database {} is missing, and it may not be made anew from its logged creation", logged.path);
-            return Err(ReplayError::new(JetCode::ATTACHED_DATABASE_MISMATCH, reason).at(position));
-        }
-        let Some(log) = &self.header else { return Ok(()) };
-        let Some(size) = log.page_size() else { return Ok(()) };
-        let version = logged.create_version.unwrap_or_default();
-        let implicit = implicit::is_known(log.version(), version, size);
-        if version != (2, 0) && !implicit {
-            let reason = format!(
-                "the creation of {} was logged in the form {}.{}, without its first pages, and for pages of {size} in a log of version {} they are not known",
-                logged.path,
-                version.0,
-                version.1,
-                log.version()
-            );
-            return Err(ReplayError::new(JetCode::INVALID_CREATE_DB_VERSION, reason).at(position));
-        }
-        let logged_logs = log.parameters.log_folder();
-        let place = &self.setup.logs.files.folder;
-        let path = resolved.unwrap_or_else(|| self.naming.place_for(&logged.path, &logged_logs, place));
-        let page = self.first_header(&logged, size, position, implicit.then_some(created));
-        if self.make {
-            let folder = &self.setup.folder;
-            _ = folder.remove(&path);
-            _ = folder.remove(&path.with_extension("jfm"));
-            let file = folder.create(&path).map_err(|error| ReplayError::from(error).in_file(path.display().to_string()))?;
-            file.set_size(size.file_size(if implicit { implicit::PAGES } else { 0 }))?;
-        }
-        self.naming.add(path.clone(), logged.signature);
-        let database = Database {
-            name: path.display().to_string(),
-            highest_dbtime: page.header.dbtime,
-            highest_object: ObjectId(page.header.last_object),
-            header: page,
-            future_data: false,
-            maps: RedoMaps::default(),
-            creating: !implicit,
-        };
-        self.open_files(id, &path, &database, true)?;
-        if self.make && implicit {
-            for (number, image) in implicit::pages(size)? {
-                self.redo.cache.put(id, number, image)?;
-            }
-        }
-        self.slots.insert(id, Slot { logged, path: Some(path), deferred: None, skipped: false, created: true });
-        self.redo.databases.insert(id, database);
-        Ok(())
-    }
-
-    /// The header of a database that is made anew; `complete`: its creation is one record, in a log made at this time.
-    fn first_header(&self, logged: &Logged, size: PageSize, position: LogPosition, complete: Option<LogTime>) -> HeaderPage {
-        let mut page = HeaderPage::new(size);
-        let header = &mut page.header;
-        let update = if complete.is_some() { implicit::UPDATE } else { 20 };
-        (header.version, header.update) = (0x620, update);
-        (header.create_version, header.create_update) = (0x620, update);
-        header.signature = logged.signature;
-        header.log_signature = self.stream;
-        header.slot = logged.database.0.into();
-        header.attach_position = position;
-        header.attach_time = self.ambient.now();
-        header.state = DatabaseState::JustCreated;
-        header.dbtime = Dbtime::START;
-        if let Some(created) = complete {
-            header.dbtime = implicit::DBTIME;
-            header.last_object = implicit::LAST_OBJECT.0;
-            let range = DirtyRange { min: position.generation, max: position.generation, max_time: created };
-            header.state = DatabaseState::CleanShutdown;
-            // Clean to dirty is a transition that the engine makes.
-            _ = header.set_state(DatabaseState::DirtyShutdown, Some(range));
-        }
-        page
-    }
-
-    pub(super) fn finish_creation(&mut self, position: LogPosition, id: DatabaseId) -> Result<()> {
-        let created = self.created_time();
-        let Some(database) = self.redo.databases.get_mut(&id) else { return Ok(()) };
-        let header = &mut database.header.header;
-        if header.state != DatabaseState::JustCreated {
-            return Ok(());
-        }
-        database.creating = false;
-        header.dbtime = database.highest_dbtime;
-        header.last_object = database.highest_object.0;
-        header.state = DatabaseState::DirtyShutdown;
-        header.min_required = header.attach_position.generation;
-        header.min_consistent = header.min_required;
-        header.max_required = position.generation;
-        header.max_committed = position.generation;
-        header.max_committed_time = created;
-        if header.has(anchorlog_format::database::version::Feature::MaxRequiredTime) {
-            header.max_required_time = created;
-        }
-        if header.has(anchorlog_format::database::version::Feature::LastResize) {
-            header.resize_position = header.resize_position.max(header.attach_position);
-        }
-        Ok(())
-    }
-
-    pub(super) fn detach_database(&mut self, position: LogPosition, id: DatabaseId) -> Result<()> {
-        self.settle_size(id, position)?;
-        if self.redo.databases.contains_key(&id) {
-            if self.redo.databases.get(&id).is_some_and(|database| !database.future_data) {
-                self.redo.verify_maps(id)?;
-            }
-            self.close_database(id, position)?;
-        }
-        if let Some(slot) = self.slots.remove(&id) {
-            self.report_slot(&slot);
-        }
-        Ok(())
-    }
-
-    /// All databases are closed clean, as the shutdown mark before says (`log-4 §18`).
-    pub(super) fn terminate(&mut self) -> Result<()> {
-        let position = self.mark.unwrap_or(self.redo.position);
-        let ids: Vec<DatabaseId> = self.slots.keys().copied().collect();
-        for id in ids {
-            self.detach_database(position, id)?;
-        }
-        self.redo.forget_sessions();
-        Ok(())
-    }
-
-    /// Writes everything of a database and closes its header clean.
-    pub(super) fn close_database(&mut self, id: DatabaseId, position: LogPosition) -> Result<()> {
-        let Some(mut database) = self.redo.databases.remove(&id) else { return Ok(()) };
-        let name = database.name.clone();
-        if database.creating {
-            return self.drop_half_made(id);
-        }
-        let now = self.ambient.now();
-        let closing = Closing { position, dbtime: database.highest_dbtime, object: database.highest_object, now };
-        let dirty = database.header.header.state == DatabaseState::DirtyShutdown;
-        let redone = database.header.clone();
-        headers::close(&mut database.header.header, &closing);
-        if let Some(files) = self.open.remove(&id) {
-            let named = |error: ReplayError| error.in_file(name.clone());
-            if dirty {
-                match space::last_owned_page(&mut self.redo.cache, id) {
-                    Ok(Some(last)) if last.0 > self.redo.cache.pages(id) => {
-                        self.redo.cache.resize(id, last.0).map_err(|error| named(error.into()))?;
-                    }
-                    Ok(Some(last)) => self.redo.cache.trim(id, last.0),
-                    Ok(None) => {}
-                    // The file keeps its size.
-                    Err(error) => self.redo.pass_over(id, error).map_err(named)?,
-                }
-            }
-            self.write_database(id, &files, redone, &mut database.header, true, |_| false).map_err(named)?;
-        }
-        let path = PathBuf::from(&database.name);
-        self.closed.insert(path, database.header);
-        Ok(())
-    }
-
-    /// A database whose creation did not come to its end is no database (trap W37).
-    fn drop_half_made(&mut self, id: DatabaseId) -> Result<()> {
-        self.redo.cache.detach(id);
-        if let Some(files) = self.open.remove(&id) {
-            self.setup.folder.remove(&files.path)?;
-            _ = self.setup.folder.remove(&files.path.with_extension("jfm"));
-        }
-        Ok(())
-    }
-
-    pub(super) fn reattach_database(&mut self, position: LogPosition, id: DatabaseId) -> Result<()> {
-        let now = self.ambient.now();
-        if let Some(database) = self.redo.databases.get_mut(&id) {
-            database.header.header.reattach_position = position;
-            database.header.header.reattach_time = now;
-        }
-        Ok(())
-    }
-
-    /// Versions only rise.
-    pub(super) fn set_version(&mut self, set: &SetDatabaseVersion) -> Result<()> {
-        let Some(database) = self.redo.databases.get_mut(&set.database) else { return Ok(()) };
-        let header = &mut database.header.header;
-        if (set.version, set.update_major, set.update_minor) > (header.version, header.update, header.minor) {
-            header.version = set.version;
-            header.update = set.update_major;
-            header.minor = set.update_minor;
-        }
-        Ok(())
-    }
-
-    /// The file grows, whatever attach position and required range say (trap V23).
-    pub(super) fn extend(&mut self, position: LogPosition, extend: &ExtendDatabase) -> Result<()> {
-        let now = self.ambient.now();
-        let Some(database) = self.redo.databases.get_mut(&extend.database) else { return Ok(()) };
-        headers::extended(&mut database.header.header, position, now);
-        let pages = self.redo.cache.pages(extend.database);
-        if self.make && pages < extend.last_page.0 {
-            let size = database.header.page_size();
-            let most = pages.max(u32::try_from(GROWTH_MAX / size.bytes_u64()).unwrap_or(u32::MAX));
-            if extend.last_page.0 - pages > most {
-                let reason = format!(
-                    "an extension from page {pages} to page {}: no engine grows a file by so much at once",
-                    extend.last_page
-                );
-                return Err(ReplayError::new(JetCode::LOG_CORRUPTED, reason).in_file(database.name.clone()));
-            }
-            self.redo.cache.resize(extend.database, extend.last_page.0)?;
-        }
-        Ok(())
-    }
-
-    /// The file is cut (`log-4 §16.2`).
-    pub(super) fn shrink(
-        &mut self,
-        position: LogPosition,
-        id: DatabaseId,
-        last: PageNumber,
-        cut: u32,
-        dbtime: Option<Dbtime>,
-    ) -> Result<()> {
-        let now = self.ambient.now();
-        let pages = self.redo.cache.pages(id);
-        let Some(database) = self.redo.databases.get_mut(&id) else { return Ok(()) };
-        if position <= database.header.header.attach_position {
-            return Ok(());
-        }
-        let first = PageNumber(last.0.saturating_add(1));
-        let cut_last = PageNumber(last.0.saturating_add(cut));
-        database.maps.clear_absent(first, cut_last.max(PageNumber(pages)));
-        let dbtime = dbtime.filter(|dbtime| dbtime.0 > 0);
-        if let Some(dbtime) = dbtime {
-            database.highest_dbtime = database.highest_dbtime.max(dbtime);
-        }
-        let resized = database.header.header.resize_position;
-        if resized.is_none() && database.future_data {
-            return Ok(());
-        }
-        if !resized.is_none() && resized > position {
-            // Cut before, and maybe grown again: what is older than the cut is known to be gone (trap V22).
-            return match dbtime {
-                Some(dbtime) if self.make => self.redo.mark_shrunk(id, first, cut_last.min(PageNumber(pages)), dbtime),
-                _ => Ok(()),
-            };
-        }
-        headers::shrunk(&mut database.header.header, position, now);
-        if self.make && pages > last.0 {
-            self.redo.cache.resize(id, last.0)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn trim(&mut self, trim: &TrimDatabase) -> Result<()> {
-        let id = trim.database;
-        let pages = self.redo.cache.pages(id);
-        let Some(database) = self.redo.databases.get_mut(&id) else { return Ok(()) };
-        let last = PageNumber(trim.first.0.saturating_add(trim.pages).saturating_sub(1));
-        database.maps.clear_absent(trim.first, last);
-        if database.future_data || pages <= last.0 {
-            return Ok(());
-        }
-        database.header.header.trim_count = database.header.header.trim_count.wrapping_add(1);
-        if self.make {
-            self.redo.cache.zero(id, trim.first, last)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn extent_freed(&mut self, id: DatabaseId, first: PageNumber, pages: i32) -> Result<()> {
-        let pages = u32::try_from(pages).unwrap_or(0);
-        if let Some(database) = self.redo.databases.get_mut(&id)
-            && pages > 0
-        {
-            database.maps.clear_freed(first, PageNumber(first.0.saturating_add(pages - 1)));
-        }
-        Ok(())
-    }
-
-    /// The step of a backup that stamps headers (`log-4 §18`, `db-1 §10`).
-    pub(super) fn backup(&mut self, position: LogPosition, backup: &Backup<'_>) -> Result<()> {
-        const UPDATE: u8 = 4;
-        let Some(database) = self.redo.databases.get_mut(&backup.database).filter(|_| backup.phase == UPDATE) else {
-            return Ok(());
-        };
-        let header = &mut database.header.header;
-        if position <= header.attach_position {
-            return Ok(());
-        }
-        let stamp = BackupInfo { mark: backup.mark, time: backup.mark_time, low: backup.low, high: backup.high };
-        // The surrogate kind exists in records alone: headers say snapshot.
-        let kind = if backup.backup_type == 3 { 1 } else { backup.backup_type };
-        let (old, old_kind) = match backup.scope {
-            1 => (&mut header.full_backup, &mut header.full_backup_type),
-            2 => (&mut header.incremental_backup, &mut header.incremental_backup_type),
-            5 => (&mut header.copy_backup, &mut header.copy_backup_type),
-            6 => (&mut header.differential_backup, &mut header.differential_backup_type),
-            _ => return Ok(()),
-        };
-        if stamp.mark < old.mark {
-            return Ok(());
-        }
-        *old = stamp;
-        *old_kind = kind;
-        if backup.scope == 1 {
-            header.incremental_backup = BackupInfo::default();
-            header.differential_backup = BackupInfo::default();
-            header.incremental_backup_type = 0;
-            header.differential_backup_type = 0;
-        }
-        Ok(())
-    }
-
     fn here(&mut self, position: LogPosition, created: LogTime) -> Here {
         Here { position, created, stream: self.stream, now: self.ambient.now() }
     }
-    fn created_time(&self) -> LogTime {
+    pub(super) fn created_time(&self) -> LogTime {
         self.header.as_ref().map(|header| header.created).unwrap_or_default()
     }
     fn is_mapped(&self, logged: &str) -> bool {

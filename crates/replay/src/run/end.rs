@@ -313,11 +313,16 @@ impl Run<'_> {
         self.report.records = met.collect();
         self.report.page_changes = self.redo.counts.page_changes;
         self.report.pages_scanned = self.redo.counts.pages_scanned;
-        for difference in self.redo.counts.scan_differences.iter().take(100) {
+        let counts = &self.redo.counts;
+        for difference in &counts.scan_differences {
             self.report.notes.push(format!(
                 "page {} of {} is not as a scan of the database saw it at {}: a write may have been lost",
                 difference.page, difference.database, difference.position
             ));
+        }
+        let unnamed = counts.pages_different - counts.scan_differences.len() as u64;
+        if unnamed > 0 {
+            self.report.notes.push(format!("{unnamed} more pages are not as scans of the databases saw them"));
         }
         self.report.spilled = self.redo.versions.spilled();
         self.report.bad_pages = self.redo.bad_pages().to_vec();

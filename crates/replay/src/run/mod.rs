@@ -3,11 +3,17 @@
 //! A run is either planned or made. Both walk the same logs through the same decisions; a planned run changes no file and
 //! looks at no page, so it finds every refusal that does not lie in a page before anything is touched.
 
+mod close;
+mod create;
 mod databases;
 mod end;
+mod records;
 mod release;
+mod resize;
+mod stamps;
 mod start;
 mod stop;
+mod walk;
 
 pub use crate::redo::damage::BadPage;
 pub use end::LostLogs;
@@ -16,20 +22,18 @@ pub use start::Start;
 use crate::ambient::Ambient;
 use crate::attach::Why;
 use crate::error::{ReplayError, Result};
-use crate::logs::{self, Logs};
+use crate::logs::Logs;
 use crate::naming::Naming;
 use crate::redo::Redo;
-use crate::stop::{Reached, Stop};
+use crate::stop::Stop;
+use crate::stream::link::LogLink;
 use crate::stream::replacing::replacement_of;
 use crate::undo::Undone;
 use crate::versions::{BlobStore, Versions};
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::log::file::LogFile;
-use anchorlog_format::log::header::{Expected, LogHeader};
-use anchorlog_format::log::record::{Operation, RecordType};
-use anchorlog_format::log::scan::ReadContext;
-use anchorlog_format::log::version::LogVersion;
+use anchorlog_format::log::header::LogHeader;
+use anchorlog_format::log::record::RecordType;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, LogTime, PageSize, Signature};
 use anchorlog_storage::{File, Folder};
 use std::collections::BTreeMap;
@@ -190,9 +194,6 @@ pub struct Failure {
     pub report: Box<Report>,
 }
 
-/// From this format on, each growth of a file is a record.
-const GROWTH_LOGGED: LogVersion = LogVersion::segmented(5, 4);
-
 /// The code of a run that its watcher ended; no code of the engine.
 pub const INTERRUPTED: JetCode = JetCode(-1);
 
@@ -234,8 +235,8 @@ pub(crate) struct Run<'a> {
     /// The log being replayed.
     pub header: Option<LogHeader>,
     pub log_path: PathBuf,
-    /// XOR of its segment checksums.
-    pub accumulated: u64,
+    /// What the log behind it must join on to.
+    pub link: Option<LogLink>,
     /// The last ShutDownMark.
     pub mark: Option<LogPosition>,
     pub last_is_mark: bool,
@@ -312,7 +313,7 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         stream: Signature::NONE,
         header: None,
         log_path: PathBuf::new(),
-        accumulated: 0,
+        link: None,
         mark: None,
         last_is_mark: false,
         last: None,
@@ -358,296 +359,5 @@ impl Run<'_> {
             Some(refusal) => Err(refusal),
             None => Ok(()),
         }
-    }
-
-    /// Redo from generation to generation (`log-5 §7`); `true` when the stop was reached.
-    fn redo_logs(&mut self, start: &Start) -> Result<bool> {
-        let mut path = start.path.clone();
-        let mut from = start.position;
-        let highest = self.setup.logs.highest_archive().map_or(0, |generation| generation.0) + 1;
-        let total = usize::try_from(highest.saturating_sub(start.position.generation.0) + 1).unwrap_or(usize::MAX);
-        loop {
-            let bytes = self.setup.logs.read(&path)?;
-            let next = {
-                let log = logs::open(&bytes, &path)?;
-                let first = self.header.is_none();
-                let generation = log.header().generation;
-                if !self.watch.generation(generation, self.report.generations.len(), total) {
-                    return Err(ReplayError::new(INTERRUPTED, "interrupted").at(from));
-                }
-                let sound = self.check_log(&log, &path, first)?;
-                if !sound {
-                    return Ok(false);
-                }
-                self.begin_log(&log, &path)?;
-                if self.redo_log(&log, from)? {
-                    return Ok(true);
-                }
-                self.check_damage(&log, &path)?;
-                self.check_required_time(log.header())?;
-                if self.setup.logs.is_current(&path) {
-                    return Ok(false);
-                }
-                generation
-            };
-            match self.next_log(next)? {
-                Some(found) => path = found,
-                None => return Ok(false),
-            }
-            from = LogPosition::NONE;
-        }
-    }
-
-    /// The links of the chain, and the damage of a log, before its first record (`log-5 §7.3`). `false`: the log is set aside by consent.
-    fn check_log(&mut self, log: &LogFile<'_>, path: &Path, first: bool) -> Result<bool> {
-        let header = log.header();
-        if first {
-            return Ok(true);
-        }
-        let Some(previous) = self.header.clone() else { return Ok(true) };
-        let wanted = Generation(previous.generation.0 + 1);
-        if header.generation != wanted || header.previous_created != previous.created {
-            let reason = if header.generation == wanted {
-                format!(
-                    "the log {} says that generation {} was made at {}, but the one at hand was made at {}: they are of different histories",
-                    path.display(),
-                    previous.generation,
-                    header.previous_created,
-                    previous.created
-                )
-            } else {
-                format!(
-                    "generation {wanted} is missing: behind generation {} comes {} ({})",
-                    previous.generation,
-                    header.generation,
-                    path.display()
-                )
-            };
-            return self.bad_log(wanted, path, JetCode::INVALID_LOG_SEQUENCE, JetCode::COMMITTED_LOG_FILES_MISSING, reason);
-        }
-        if header.version().has_accumulated_checksum() && header.previous_accumulated != self.accumulated {
-            let reason = format!(
-                "the log {} expects other contents of generation {} than the file at hand has: they are of different histories",
-                path.display(),
-                previous.generation
-            );
-            return Err(ReplayError::new(JetCode::LOG_SEQUENCE_CHECKSUM_MISMATCH, reason).in_file(path.display().to_string()));
-        }
-        let refusal = log.end().refusal(ReadContext::Soft, self.setup.logs.is_current(path));
-        if let Some(jet) = refusal
-            && !self.stops_inside(header.generation)
-        {
-            let reason = damage(log, path);
-            return self.bad_log(wanted, path, jet, JetCode::COMMITTED_LOG_FILE_CORRUPT, reason);
-        }
-        Ok(true)
-    }
-
-    /// A log that cannot be used: what it means depends on which databases need it (`log-5 §14`).
-    fn bad_log(&mut self, generation: Generation, path: &Path, jet: JetCode, committed: JetCode, reason: String) -> Result<bool> {
-        let last_good = Generation(generation.0 - 1);
-        let verdict = self.requirements(last_good);
-        let acceptable = verdict.is_none() || verdict == Some(JetCode::COMMITTED_LOG_FILES_MISSING);
-        if acceptable && self.setup.options.accept_loss && self.setup.options.set_bad_logs_aside {
-            self.report.warning = Some(JetCode::WARN_COMMITTED_LOG_FILES_REMOVED);
-            let files = &self.setup.logs.files;
-            let above = files.archives.range(generation..).map(|(_, path)| path);
-            let mut bad: Vec<PathBuf> =
-                std::iter::once(&path.to_path_buf()).chain(above).chain(&files.current).cloned().collect();
-            bad.sort();
-            bad.dedup();
-            self.set_logs_aside(bad)?;
-            self.current_missing = true;
-            self.loss_accepted = true;
-            return Ok(false);
-        }
-        let jet = if verdict == Some(JetCode::COMMITTED_LOG_FILES_MISSING) { committed } else { jet };
-        Err(ReplayError::new(jet, reason).in_file(path.display().to_string()).at(LogPosition::new(generation.0, 0, 0)))
-    }
-
-    /// These logs are no part of the result.
-    fn set_logs_aside(&mut self, paths: Vec<PathBuf>) -> Result<()> {
-        for path in &paths {
-            if self.make {
-                let named = |error: io::Error| ReplayError::from(error).in_file(path.display().to_string());
-                self.setup.logs.folder.remove(path).map_err(named)?;
-            }
-            let files = &mut self.logs.files;
-            files.archives.retain(|_, other| other != path);
-            files.doubled.retain(|other| other != path);
-            if files.current.as_ref() == Some(path) {
-                files.current = None;
-            }
-        }
-        self.report.set_aside.extend(paths);
-        Ok(())
-    }
-
-    /// The first log of a run is replayed up to its damage, and then refused (trap W11).
-    fn check_damage(&mut self, log: &LogFile<'_>, path: &Path) -> Result<()> {
-        match log.end().refusal(ReadContext::Soft, self.setup.logs.is_current(path)) {
-            Some(jet) => Err(ReplayError::new(jet, damage(log, path)).in_file(path.display().to_string()).at(log.end().position)),
-            None => Ok(()),
-        }
-    }
-
-    /// At the first record of a generation (`log-5 §7.2`).
-    fn begin_log(&mut self, log: &LogFile<'_>, path: &Path) -> Result<()> {
-        let header = log.header().clone();
-        let generation = header.generation;
-        self.redo.files_grow_on_touch = header.version() < GROWTH_LOGGED;
-        self.redo.commit_contexts_have_flags = header.version().has_commit_context_flags();
-        self.accumulated = log.end().accumulated;
-        let ids: Vec<DatabaseId> = self.redo.databases.keys().copied().collect();
-        for id in ids {
-            self.redo.position = header.first_position();
-            self.redo.leave_required_range(id, generation)?;
-            if let Some(database) = self.redo.databases.get_mut(&id) {
-                let own = &mut database.header.header;
-                own.recovering = own.recovering.max(generation);
-                if generation > own.max_committed {
-                    own.max_committed = generation;
-                    own.max_committed_time = header.created;
-                }
-                if generation > own.max_required {
-                    own.max_required = generation;
-                    if own.has(anchorlog_format::database::version::Feature::MaxRequiredTime) {
-                        own.max_required_time = header.created;
-                    }
-                }
-            }
-        }
-        self.make_log_durable(path)?;
-        self.log_path = path.to_path_buf();
-        self.header = Some(header);
-        self.report.generations.push(generation);
-        Ok(())
-    }
-
-    /// The records of one log; `true` when the stop was reached.
-    fn redo_log(&mut self, log: &LogFile<'_>, from: LogPosition) -> Result<bool> {
-        for record in log.records_from(from) {
-            let record = record.map_err(|fault| {
-                ReplayError::new(JetCode::LOG_FILE_CORRUPT, format!("the log {}: {fault}", self.log_path.display()))
-                    .in_file(self.log_path.display().to_string())
-                    .at(fault.position)
-            })?;
-            let position = record.writer_position;
-            if let Some(stop) = &self.setup.options.stop
-                && stop.reached(position) == Reached::Behind
-            {
-                return Ok(true);
-            }
-            let kind = record.record_type();
-            self.records[usize::from(kind.0)] += 1;
-            self.report.end = record.end;
-            // Pages are of no concern to a plan: only what decides over whole databases is looked at.
-            if self.make || concerns_databases(kind) {
-                let operation = record.operation().map_err(|error| {
-                    ReplayError::new(error.jet(), format!("a record of type {kind:?} cannot be read: {error}")).at(position)
-                })?;
-                refuse_unknown(&operation, kind).map_err(|error| error.at(position))?;
-                self.dispatch(position, &record.bytes, &operation).map_err(|error| error.at(position))?;
-            }
-            if !kind.is_padding() && kind != RecordType::LEGACY_CHECKSUM {
-                self.last = Some((position, kind));
-                self.note_shutdown(kind, position);
-            }
-        }
-        let generation = log.header().generation;
-        Ok(self.setup.options.stop.as_ref().is_some_and(|stop| stop.ends_with(generation)))
-    }
-
-    fn dispatch(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
-        self.redo.position = position;
-        match operation {
-            Operation::CreateDatabase(create) => self.create_database(position, create),
-            Operation::CreateDatabaseFinish(finish) => self.finish_creation(position, finish.database),
-            Operation::AttachDatabase(attach) => self.attach_database(position, attach),
-            Operation::DetachDatabase(detach) => self.detach_database(position, detach.database),
-            Operation::ReAttachDatabase(attach) => self.reattach_database(position, attach.database),
-            Operation::SetDatabaseVersion(set) => self.set_version(set),
-            Operation::ExtendDatabase(extend) => self.extend(position, extend),
-            Operation::ShrinkDatabase(shrink) | Operation::ShrinkDatabase2(shrink) => {
-                self.shrink(position, shrink.database, shrink.last_page, shrink.pages, None)
-            }
-            Operation::ShrinkDatabase3(shrink) => {
-                self.shrink(position, shrink.database, shrink.last_page, shrink.pages, Some(shrink.dbtime))
-            }
-            Operation::TrimDatabase(trim) => self.trim(trim),
-            Operation::ExtentFreed(freed) => self.extent_freed(freed.database, freed.first, freed.pages),
-            Operation::ExtentFreed2(freed) => self.extent_freed(freed.database, freed.first, freed.pages),
-            Operation::Backup(backup) => self.backup(position, backup),
-            // A run of the engine begins; the one before may have ended without a word.
-            Operation::Init(_) => {
-                self.redo.forget_sessions();
-                Ok(())
-            }
-            Operation::Term(_) | Operation::RecoveryQuit(_) => self.terminate(),
-            Operation::RecoveryQuitKeepAttachments(_) => {
-                self.redo.forget_sessions();
-                Ok(())
-            }
-            Operation::ShutDownMark(_) => {
-                self.mark = Some(position);
-                Ok(())
-            }
-            _ => self.redo.redo(position, raw, operation),
-        }
-    }
-
-    /// Some records stand behind a shutdown mark without making it worthless (trap W13, V33).
-    fn note_shutdown(&mut self, kind: RecordType, _position: LogPosition) {
-        const NEUTRAL: [u8; 10] = [17, 19, 20, 21, 22, 46, 51, 57, 60, 61];
-        if kind == RecordType::SHUT_DOWN_MARK {
-            self.last_is_mark = true;
-        } else if !NEUTRAL.contains(&kind.0) {
-            self.last_is_mark = false;
-        }
-    }
-
-    /// Whether the stop lies in a generation, so that its damage may lie behind it.
-    fn stops_inside(&self, generation: Generation) -> bool {
-        self.setup.options.stop.as_ref().is_some_and(|stop| stop.lies_inside(generation))
-    }
-
-    /// What must hold of every log of the stream.
-    pub(crate) fn expected(&self) -> Expected {
-        Expected { signature: Some(self.stream), page_size: self.setup.options.page_size, ..Expected::default() }
-    }
-}
-
-/// Records that decide over whole databases, and those that end runs.
-fn concerns_databases(kind: RecordType) -> bool {
-    matches!(
-        kind.0,
-        1 | 2 | 14 | 15 | 16 | 18 | 23 | 26 | 49 | 50 | 52 | 53 | 54 | 55 | 68 | 72 | 78 | 79 | 80 | 81 | 92 | 94 | 99
-    )
-}
-
-/// Types that redo refuses (`log-4 §21`).
-fn refuse_unknown(operation: &Operation<'_>, kind: RecordType) -> Result<()> {
-    match operation {
-        Operation::ConvertOld(_) => {
-            Err(ReplayError::new(JetCode::BAD_LOG_VERSION, "a tree conversion of a log format that cannot be replayed"))
-        }
-        Operation::BeginDistributed(_) | Operation::PrepareCommit(_) | Operation::PrepareRollback(_) => Err(ReplayError::new(
-            JetCode::LOG_CORRUPTED,
-            format!("a record of type {kind:?}, which no engine of this format redoes"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn damage(log: &LogFile<'_>, path: &Path) -> String {
-    match &log.end().corruption {
-        Some(corruption) => format!(
-            "the log {} is damaged at segment {:#x} ({:?}); its records are good up to {}",
-            path.display(),
-            corruption.segment,
-            corruption.reason,
-            log.end().position
-        ),
-        None => format!("the log {} ends in a torn write at {}", path.display(), log.end().position),
     }
 }

@@ -19,11 +19,11 @@ use super::databases::OpenFiles;
 use crate::attach::Why;
 use crate::error::{ReplayError, Result};
 use crate::flush::FlushMap;
+use crate::headers;
 use crate::page_journal;
 use crate::space;
 use anchorlog_format::database::flush_map::{FlushMapHeader, MAP_VERSION};
 use anchorlog_format::database::header::{DatabaseHeader, HeaderPage};
-use anchorlog_format::database::version::Feature;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, LogTime, PageNumber, Signature};
 use anchorlog_storage::{File, open_or_create};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,8 @@ impl Run<'_> {
     fn announce(&self, files: &OpenFiles, mut page: HeaderPage) -> Result<Signature> {
         let header = &mut page.header;
         if let Some((generation, created)) = self.reached() {
-            raise(header, generation, created);
+            // Before a page of that generation is written (trap X8).
+            headers::raise(header, generation, created);
         }
         // Resizes were not made yet.
         header.resize_position = files.resized;
@@ -161,20 +162,6 @@ impl Run<'_> {
         }
         _ = self.setup.folder.remove(&side_file(id));
         Ok(())
-    }
-}
-
-/// The header on disk names the generation before a page of it is written (trap X8).
-fn raise(header: &mut DatabaseHeader, generation: Generation, created: LogTime) {
-    if generation > header.max_committed {
-        header.max_committed = generation;
-        header.max_committed_time = created;
-    }
-    if generation > header.max_required {
-        header.max_required = generation;
-        if header.has(Feature::MaxRequiredTime) {
-            header.max_required_time = created;
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The log stream: its files, reading generations in order, writing on behind the end (`log-1`, `log-3`, `log-5 §7`).
 
 pub mod files;
-pub mod reader;
+pub mod link;
 pub mod replacing;
 mod segments;
 pub mod writer;

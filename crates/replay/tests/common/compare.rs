@@ -7,7 +7,6 @@ use anchorlog_format::log::record::RecordType;
 use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_storage::Folder;
 use anchorlog_storage::disk::DiskFolder;
-pub use anchorlog_testkit::differ::{header_differences, header_of, page_differences, pages};
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -6,12 +6,15 @@ pub mod compare;
 pub mod files;
 
 use anchorlog_format::database::header::HeaderPage;
+use anchorlog_format::log::file::LogFile;
+use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::units::LogTime;
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::{Candidate, Naming};
 use anchorlog_replay::run::{Failure, Options, Report, Setup};
 use anchorlog_replay::stream::files::StreamFiles;
+use anchorlog_replay::stream::link::LogLink;
 use anchorlog_storage::Folder;
 use anchorlog_storage::disk::DiskFolder;
 use std::path::Path;
@@ -67,6 +70,21 @@ fn no_logs() -> StreamFiles {
         wide: false,
     };
     StreamFiles::empty("log", naming)
+}
+
+/// The headers of a stream's logs, each of which continues the one before.
+pub fn chain(logs: &Logs) -> Result<Vec<LogHeader>, String> {
+    let mut headers: Vec<LogHeader> = Vec::new();
+    let mut link: Option<LogLink> = None;
+    for path in logs.files.archives.values().chain(&logs.files.current) {
+        let bytes = logs.read(path).map_err(|error| error.to_string())?;
+        let log = LogFile::open(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        if let Some(link) = link.replace(LogLink::of(&log)) {
+            link.check(log.header()).map_err(|fault| format!("{}: {fault}", path.display()))?;
+        }
+        headers.push(log.header().clone());
+    }
+    Ok(headers)
 }
 
 /// How a run ended, in words for a failed test.

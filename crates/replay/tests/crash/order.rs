@@ -3,6 +3,7 @@
 use super::common::{ambient, setup_over};
 use super::judge::{Expected, crash_state, options, recover, state_of, without_undo};
 use super::stops::crash_everywhere;
+use anchorlog_format::log::checkpoint::Checkpoint;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::scan::Tail;
 use anchorlog_format::units::Generation;
@@ -10,7 +11,7 @@ use anchorlog_replay::run::{self, Options};
 use anchorlog_replay::stop::Stop;
 use anchorlog_testkit::crash::{CrashDisk, Files};
 use anchorlog_testkit::data::engine_sets;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const SEGMENT: usize = 4096;
@@ -79,6 +80,34 @@ fn x15_the_repair_of_a_torn_segment_can_be_stopped_and_repeated() {
         tried += 1;
     }
     assert!(tried > 0, "no set has a log that ends with a shadow");
+}
+
+/// A log below the checkpoint that is damaged is seen only by a run that has lost the checkpoint (trap Z28).
+#[test]
+fn the_checkpoint_is_never_lost() {
+    let mut tried = 0;
+    for set in engine_sets() {
+        let Some(mut start) = crash_state(&set) else { continue };
+        let Some(checkpoint) = start.get(Path::new("log/edb.chk")).and_then(|bytes| Checkpoint::check(bytes).ok()) else {
+            continue;
+        };
+        let number = checkpoint.position.generation.0;
+        let below = PathBuf::from(format!("log/edb{:05X}.log", number.saturating_sub(1)));
+        let Some(log) = start.get_mut(&below).filter(|_| tried < 3) else { continue };
+        Arc::make_mut(log).fill(0xEE);
+        let (mut expected, disk) = match Expected::of(&start, &options()) {
+            Ok(made) => made,
+            Err(_) => continue,
+        };
+        for stop in 0..=disk.operations() {
+            for seed in [0, 1, 3] {
+                let problems = expected.judge(disk.crashed(stop, seed), &options());
+                assert_eq!(problems, Vec::<String>::new(), "{}, stopped behind operation {stop} with seed {seed}", set.name);
+            }
+        }
+        tried += 1;
+    }
+    assert!(tried > 0, "no set has a log below its checkpoint");
 }
 
 #[test]

@@ -2,16 +2,19 @@
 
 use super::judge::{Expected, little_memory, options, state_of, without_undo};
 use anchorlog_replay::run::Options;
-use anchorlog_testkit::crash::{CrashDisk, Files, Seeded};
+use anchorlog_testkit::crash::{CrashDisk, Files};
+use anchorlog_testkit::random::Random;
 use std::collections::HashSet;
 use std::time::Instant;
 
 /// One set for each kind of change.
-pub const KINDS: [(&str, &str); 8] = [
+pub const KINDS: [(&str, &str); 10] = [
     ("a split", "micro-split-append"),
     ("a merge", "micro-merge"),
     ("undo with logged before images", "micro-uncommitted-flushed"),
-    ("a new generation", "micro-forcenewlog"),
+    ("several generations", "micro-forcenewlog"),
+    ("a new generation at the end", "micro-ddl-columns"),
+    ("a file that grows", "micro-extend"),
     ("a file that grows and shrinks", "micro-growdb"),
     ("several databases", "micro-multi-db"),
     ("a database that the log makes", "micro-createdb"),
@@ -57,8 +60,8 @@ pub fn crash_everywhere(name: &str, start: &Files, options: &Options, seeds: u64
 fn crash_again(left: Files, options: &Options, seed: u64) -> Files {
     let disk = CrashDisk::new(left);
     _ = super::judge::recover(&disk, options);
-    let mut random = Seeded::new(seed ^ disk.operations() as u64);
-    let stop = usize::try_from(random.below(disk.operations() as u64 + 1)).unwrap();
+    let mut random = Random::new(seed ^ disk.operations() as u64);
+    let stop = random.below(disk.operations() + 1);
     disk.crashed(stop, random.next())
 }
 
