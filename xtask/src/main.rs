@@ -3,19 +3,27 @@
 use std::process::ExitCode;
 
 mod bench;
+mod crash;
 mod demo;
 mod diff;
 mod docs;
 mod fuzz;
+mod profile;
 mod records;
 mod testdata;
+mod traps;
 
 const HELP: &str = "\
 cargo xtask CHORE
 
-  bench replay SET [THREADS…]
-             how fast the logs of a set are parsed, and replayed with so many threads (in a release build)
+  crash [--sets PART,…] [--seeds N] [--minutes N]
+             stop the machine behind every operation of a recovery in place, over all sets or those named: with each seed other
+             writes are lost, torn or kept; once more with little memory, without undo, and stopped twice
+  crash --kill N [--seed N]
+             kill the program N times at random moments while it recovers in place
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
+  bench [--short] [NAME…]
+             measure against peers; all benches at full size write docs/performance.md
   build FILE PAGE_KIB MIB [indexed] [SEED]
              make a clean database: one table of about so many MiB
   docs       write docs/format from the declared structures
@@ -24,7 +32,10 @@ cargo xtask CHORE
   fuzz --file INPUT TARGET
              run one input and show how it fails
   demo       pack the crash set of `anchorlog demo` (needs the same)
+  profile ARGUMENTS
+             a flame graph of the program run with these arguments (needs perf)
   records    count the log records of all data sets by type
+  traps      which traps of the specifications no test cites
   testdata   choose the data sets that lie in testdata/ (needs ../shared/data beside the checkout)";
 
 fn main() -> ExitCode {
@@ -35,16 +46,20 @@ fn main() -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
+        ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
-        ["bench", "replay", set, threads @ ..] => bench::replay::run(set, threads),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["replay-in-place", rest @ ..] => bench::replay_in_place(rest),
         ["build", rest @ ..] => bench::make(rest),
         ["docs"] => docs::write(),
+        ["profile", rest @ ..] => profile::run(rest),
         ["records"] => {
             records::print();
             Ok(())
         }
         ["diff", set] => diff::run(set),
         ["demo"] => demo::pack(),
+        ["traps"] => traps::check(),
         ["testdata"] => testdata::choose(),
         _ => Err(format!("unknown: {}\n\n{HELP}", arguments.join(" "))),
     };

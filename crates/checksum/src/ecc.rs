@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(ecc(&flags_only, 5, true), 0x7ED2_012D_0000_2005);
     }
 
+    // trap db-2 D6
     #[test]
     fn d6_the_first_two_words_count_in_every_block_but_the_header_block() {
         for size in [4096, 8192] {

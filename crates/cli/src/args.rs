@@ -68,10 +68,33 @@ pub struct Explain {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog verify mail.edb                  every page, tree, record, index entry and long value; logs and flush map beside it
+  anchorlog verify --checksums D:/data       only the checksum of every page, as fast as the files can be read
+  anchorlog verify --quick *.edb             space, catalog and the inner pages of every tree: seconds, also for large files
+  anchorlog verify --space ntds.dit          what each table and index owns, and what of it is free
+  anchorlog verify --json mail.edb           one JSON value a line: findings as they come, then the result
+
+A finding names the invariant that is broken, as [I24]. Errors end with exit code 1; warnings and notes do not.")]
 pub struct Verify {
     /// Files or folders
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
+    /// Only the checksum of every page
+    #[arg(long, conflicts_with = "quick")]
+    pub checksums: bool,
+    /// Only headers, space, catalog and the inner pages of trees
+    #[arg(long)]
+    pub quick: bool,
+    /// Show the space of every table and index as well
+    #[arg(long)]
+    pub space: bool,
+    /// Threads; as many as there are processors
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZero<usize>>,
+    /// Memory for pages, beside a MiB for each thread
+    #[arg(long, value_name = "MIB")]
+    pub cache: Option<usize>,
 }
 
 #[derive(Debug, Args)]

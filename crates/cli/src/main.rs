@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let exit = match arguments.command {
         Command::Inspect(inspect) => commands::inspect::run(&inspect, json),
         Command::Explain(explain) => commands::explain::run(&explain, json),
-        Command::Verify(verify) => commands::verify::run(&verify, json),
+        Command::Verify(verify) => commands::verify::run(&verify, json, arguments.quiet),
         Command::Dump(dump) => commands::dump::run(&dump, json),
         Command::Recover(recover) => commands::recover::run(&recover, json, arguments.quiet),
         Command::Demo(demo) => commands::demo::run(&demo, json),

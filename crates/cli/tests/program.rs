@@ -3,7 +3,7 @@
 use anchorlog_testkit::data;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 fn anchorlog(arguments: &[&str], folder: &Path) -> Output {
@@ -242,8 +242,29 @@ fn verify_finds_damage_and_dump_warns_of_a_dirty_database() {
     let output = anchorlog(&["verify", "work/db/db1.edb"], work.path());
     assert_eq!(code(&output), 1);
     assert!(text(&output).contains("page 4") && text(&output).contains("-1018"), "{}", text(&output));
-    let value = json(&anchorlog(&["verify", "--json", "work/db/db1.edb"], work.path()));
-    assert!(value["result"]["errors"].as_u64().unwrap() > 0);
+    for depth in [&["--checksums"][..], &[]] {
+        let arguments = [&["verify", "--json", "work/db/db1.edb", "work/db"], depth].concat();
+        let output = text(&anchorlog(&arguments, work.path()));
+        let values: Vec<serde_json::Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let rules: Vec<&str> = values.iter().filter_map(|value| value["finding"]["rule"].as_str()).collect();
+        assert!(rules.contains(&"I4"), "{output}");
+        let results: Vec<_> = values.iter().filter(|value| value["result"]["errors"].as_u64() > Some(0)).collect();
+        assert_eq!(results.len(), 2, "{output}");
+    }
+}
+
+#[test]
+fn verify_shows_the_space_of_every_table_and_index() {
+    let work = copy_of("clean-4k", "clean");
+    let output = anchorlog(&["verify", "--quick", "--space", "work/db1.edb"], work.path());
+    assert_eq!(code(&output), 0, "{}", text(&output));
+    let shown = text(&output);
+    let line = |name: &str| shown.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_else(|| panic!("{shown}"));
+    let words: Vec<&str> = line("i_guid").split_whitespace().collect();
+    assert_eq!(words, ["i_guid", "index", "0.016", "0.87%", "0.98%", "0.000", "0.00%"]);
+    assert!(line("SEQ").ends_with("62"), "{shown}");
+    assert!(shown.contains("462 pages: 392 used (84.8%), 70 available (15.2%), 0 shelved"), "{shown}");
+    assert_eq!(code(&anchorlog(&["verify", "--quick", "--checksums", "work/db1.edb"], work.path())), 2);
 }
 
 #[test]
@@ -256,4 +277,81 @@ fn the_demo_recovers_its_own_database_and_equals_the_engine() {
     let kept = anchorlog(&["demo", "--keep", "kept", "--json"], here.path());
     assert_eq!(json(&kept)["equal_to_the_engine"], true);
     assert!(here.path().join("kept/recovered/db/db1.edb").exists());
+}
+
+/// A line of the space report, ours or the tool's: name, kind, and the figures in their order.
+fn space_lines(text: &str, ours: bool) -> Vec<(String, Vec<String>)> {
+    let kinds = if ours { ["database", "table", "long values", "index"] } else { ["Db", "Pri", "LV", "Idx"] };
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let place = kinds.iter().enumerate().find_map(|(kind, word)| Some((kind, line.find(&format!(" {word} "))?, word.len())));
+        let Some((kind, at, length)) = place else { continue };
+        let figures: Vec<String> =
+            line[at + 1 + length..].split_whitespace().filter(|word| *word != "-").map(str::to_owned).collect();
+        if !figures.first().is_some_and(|first| first.contains('.')) {
+            continue;
+        }
+        let name = match kind {
+            0 => String::new(),
+            2 => "[Long Values]".into(),
+            // The tool cuts names: those of indexes stand further in.
+            kind => line[..at].trim().chars().take(if kind == 3 { 19 } else { 21 }).collect(),
+        };
+        lines.push((name, figures));
+    }
+    lines.sort();
+    lines
+}
+
+/// Every file with the tool's space reports, and where its databases lie: engine-made sets, compacted copies, files of real machines.
+fn space_reports() -> Vec<(String, Vec<PathBuf>)> {
+    let mut reports = Vec::new();
+    let text = |path: PathBuf| fs::read_to_string(path).ok();
+    for set in data::engine_sets() {
+        let folder = set.folder();
+        let places = |names: &[&str]| names.iter().map(|name| folder.join(name)).collect::<Vec<_>>();
+        reports.extend(text(folder.join("space.txt")).map(|text| (text, places(&["after/db", "before/db", "clean"]))));
+        reports.extend(text(folder.join("space-compacted.txt")).map(|text| (text, places(&["compacted"]))));
+    }
+    for (set, oracle) in data::oracles() {
+        for file in data::files_below(&set) {
+            let place = oracle.join("db").join(file.strip_prefix(&set).unwrap());
+            let (name, folder) = (file.file_name().unwrap().to_string_lossy(), file.parent().unwrap().to_path_buf());
+            // The report of one database has no line that names it.
+            let named = |text: String| (format!("==== {name} (exit 0)\n{text}"), vec![folder]);
+            reports.extend(text(place.join("space.txt")).map(named));
+        }
+    }
+    reports
+}
+
+#[test]
+fn the_space_report_is_that_of_microsofts_tool_for_every_clean_database() {
+    let mut compared = 0;
+    for (text_of_tool, places) in space_reports() {
+        for section in text_of_tool.split("==== ").skip(1) {
+            let Some((name, _)) = section.split_once(" (exit") else { continue };
+            let theirs = space_lines(section, false);
+            let Some(path) = places.iter().map(|place| place.join(name)).find(|path| path.is_file()) else { continue };
+            if theirs.is_empty() {
+                continue;
+            }
+            let output = anchorlog(&["verify", "--quick", "--space", path.to_str().unwrap()], Path::new("."));
+            let ours = text(&output);
+            if ours.contains("is dirty") {
+                continue;
+            }
+            assert_eq!(space_lines(&ours, true), theirs, "{}", path.display());
+            let pages =
+                section.lines().find(|line| line.trim_start().starts_with("Pages ")).unwrap_or_else(|| panic!("{section}"));
+            let numbers = |line: &str| -> Vec<String> {
+                line.split(|c: char| !c.is_ascii_digit() && c != '.').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+            };
+            let summary = ours.lines().find(|line| line.contains(" shelved")).unwrap_or_else(|| panic!("{ours}"));
+            assert_eq!(numbers(summary), numbers(pages), "{}", path.display());
+            compared += 1;
+        }
+    }
+    println!("{compared} reports compared");
+    assert!(compared > 0);
 }

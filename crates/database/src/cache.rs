@@ -86,7 +86,11 @@ pub fn verify_image(image: &mut [u8], number: PageNumber) -> Result<(), PageFaul
     structure(image)
 }
 
-fn structure(image: &[u8]) -> Result<(), PageFault> {
+/// Checks the structure of a page whose checksum is known to hold.
+///
+/// # Errors
+/// [`PageFault::Structure`].
+pub fn structure(image: &[u8]) -> Result<(), PageFault> {
     Page::new(image).ok_or(PageFault::BeyondEnd)?.check().map_err(PageFault::Structure)
 }
 
@@ -187,6 +191,18 @@ impl<E: Eviction> PageCache<E> {
             Ok(_) => Err(PageFault::BeyondEnd),
             Err(error) => Err(PageFault::Io(error.to_string())),
         }
+    }
+
+    /// Fills `buffer` with the pages from `first` on as they are in the file, past the cache; returns the whole pages read, fewer than
+    /// fit only at the end of the file.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    pub fn read_run(&self, first: PageNumber, buffer: &mut [u8]) -> io::Result<usize> {
+        if first.is_none() {
+            return Ok(0);
+        }
+        Ok(self.file.read_at(self.size.offset_of(first), buffer)? / self.size.bytes())
     }
 
     fn insert(&self, frames: &mut Frames, number: PageNumber, image: &PageImage) -> Result<(), PageFault> {

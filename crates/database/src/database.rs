@@ -1,6 +1,7 @@
 //! An open database: header, pages, and where everything begins.
 
 use crate::cache::{DropAny, PageCache, PageFault, PageImage};
+use crate::check::rule::HEADER;
 use crate::error::Error;
 use anchorlog_format::database::header::{Copies, HeaderPage};
 use anchorlog_format::finding::Place;
@@ -18,6 +19,7 @@ pub struct Database {
     header: HeaderPage,
     copies: Copies,
     pages: u32,
+    bytes: u64,
     cache: PageCache,
 }
 
@@ -30,15 +32,13 @@ impl Database {
         let name = name.into();
         let at = |jet, message: String| Error::new(Place::file(name.clone()), jet, message);
         let io = |error: std::io::Error| at(PageFault::Io(String::new()).jet(), format!("cannot be read: {error}"));
-        let mut start = vec![0; HeaderPage::ELECTION_BYTES];
-        let read = file.read_at(0, &mut start).map_err(io)?;
-        start.truncate(read);
-        let (header, copies) = HeaderPage::elect(&start).map_err(|fault| at(fault.jet(), fault.to_string()))?;
-        header.header.check_kind().map_err(|fault| at(fault.jet(), fault.to_string()))?;
+        let start = start_of(&*file).map_err(io)?;
+        let (header, copies) = HeaderPage::elect(&start).map_err(|fault| at(fault.jet(), fault.to_string()).with_rule(HEADER))?;
+        header.header.check_kind().map_err(|fault| at(fault.jet(), fault.to_string()).with_rule(HEADER))?;
         let size = file.size().map_err(io)?;
         let pages = pages_of(size, header.page_size());
         let cache = PageCache::new(file, header.page_size(), memory, DropAny);
-        Ok(Self { name, header, copies, pages, cache })
+        Ok(Self { name, header, copies, pages, bytes: size, cache })
     }
     /// Its name in messages.
     #[must_use]
@@ -65,6 +65,11 @@ impl Database {
     pub const fn pages(&self) -> u32 {
         self.pages
     }
+    /// Bytes of the file.
+    #[must_use]
+    pub const fn file_bytes(&self) -> u64 {
+        self.bytes
+    }
     /// A verified page.
     ///
     /// # Errors
@@ -86,6 +91,24 @@ impl Database {
     pub(crate) fn page_error(&self, number: PageNumber, jet: JetCode, message: impl Into<String>) -> Error {
         Error::new(self.place().page(number), jet, message)
     }
+}
+
+/// The bytes in which both copies of the header lie. What cannot be read is left zero, as long as something can: a bad sector must not take
+/// a copy along that is whole.
+fn start_of(file: &dyn File) -> std::io::Result<Vec<u8>> {
+    let mut start = vec![0; HeaderPage::ELECTION_BYTES];
+    match file.read_at(0, &mut start) {
+        Ok(read) => start.truncate(read),
+        Err(error) => {
+            let size = PageSize::ALL[0];
+            let pieces = start.chunks_mut(size.bytes()).zip((0..).step_by(size.bytes()));
+            let read = pieces.filter_map(|(piece, offset)| file.read_at(offset, piece).ok()).count();
+            if read == 0 {
+                return Err(error);
+            }
+        }
+    }
+    Ok(start)
 }
 
 fn pages_of(bytes: u64, size: PageSize) -> u32 {

@@ -1,5 +1,6 @@
 //! What reading a database can run into.
 
+use crate::check::rule::Rule;
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use std::fmt;
@@ -20,18 +21,26 @@ pub struct Error {
     pub jet: JetCode,
     /// What was found.
     pub message: String,
+    /// The invariant that is broken, where it is known.
+    pub rule: Option<Rule>,
 }
 
 impl Error {
     /// An error at a place.
     #[must_use]
     pub fn new(place: Place, jet: JetCode, message: impl Into<String>) -> Self {
-        Self { place, jet, message: message.into() }
+        Self { place, jet, message: message.into(), rule: None }
+    }
+    /// The same error with the invariant that is broken.
+    #[must_use]
+    pub const fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
     }
     /// The same as a finding; the hint is the code's own.
     #[must_use]
     pub fn finding(&self) -> Finding {
-        Finding::error(self.place.clone(), self.jet, self.message.clone())
+        Finding { rule: self.rule.map(Rule::number), ..Finding::error(self.place.clone(), self.jet, self.message.clone()) }
     }
     /// The same as a finding of another severity.
     #[must_use]

@@ -19,6 +19,8 @@ pub struct Space {
     pub owned: Vec<Extent>,
     /// Available extents.
     pub available: Vec<Extent>,
+    /// Pages of a single extent that its bits cannot name: available once it is converted, and in no list until then (trap D33).
+    pub behind_bits: u64,
     /// Pages kept in the split buffers of the space trees.
     pub buffered: Vec<Extent>,
     /// Roots of the space trees, where there are any.
@@ -67,15 +69,23 @@ impl Space {
     pub fn owned_pages(&self) -> u64 {
         self.owned.iter().map(|extent| u64::from(extent.pages)).sum()
     }
-    /// Pages available.
+    /// Pages available and not shelved, those behind the bits of a single extent included, as Microsoft's space dump counts them.
     #[must_use]
     pub fn available_pages(&self) -> u64 {
-        self.available.iter().map(|extent| u64::from(extent.pages)).sum()
+        let extents = self.available.iter().filter(|extent| extent.pool != Pool::Shelved);
+        extents.map(|extent| u64::from(extent.pages)).sum::<u64>() + self.behind_bits
+    }
+    /// Pages shelved.
+    #[must_use]
+    pub fn shelved_pages(&self) -> u64 {
+        let extents = self.available.iter().filter(|extent| extent.pool == Pool::Shelved);
+        extents.map(|extent| u64::from(extent.pages)).sum()
     }
 
     fn single(&mut self, root: PageNumber, pages: u32, available: u32) -> Option<()> {
         let last = PageNumber(root.0.checked_add(pages.checked_sub(1)?)?);
         self.owned.push(Extent { pool: Pool::General, last, pages });
+        self.behind_bits = u64::from(pages.saturating_sub(1 + BITMAP_PAGES));
         let bits = (0..BITMAP_PAGES.min(pages - 1)).filter(|bit| available >> bit & 1 == 1);
         self.available.extend(bits.map(|bit| Extent { pool: Pool::General, last: PageNumber(root.0 + 1 + bit), pages: 1 }));
         Some(())

@@ -67,7 +67,7 @@ fn ours(database: &Database) -> Vec<Line> {
     lines
 }
 
-/// Traps D3, D4, D33, R28: deleted extents, both forms of the header, bits of single extents, and the counter all enter the figures.
+/// Traps db-3 D3, D4, D33, R28: deleted extents, both forms of the header, bits of single extents, and the counter all enter the figures.
 #[test]
 fn d3_d4_d33_r28_space_is_what_microsofts_tool_says() {
     let mut compared = 0;

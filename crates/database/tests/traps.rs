@@ -80,7 +80,7 @@ fn plain(value: Stored<ColumnValue<'_>>) -> Vec<u8> {
     }
 }
 
-// traps R13, R14, K28, D18
+// traps R13, R14, K28, db-3 D18
 #[test]
 fn r13_r14_k28_a_derived_table_has_its_templates_columns_and_indexes_of_its_own() {
     let Some(database) = clean("micro-template") else { return };
@@ -166,7 +166,9 @@ fn r19_k30_a_table_without_a_primary_index_numbers_its_records_big_endian() {
 fn r20_the_copy_of_the_catalog_may_be_empty() {
     let Some(database) = real("filehistory-w81", "Catalog1.edb") else { return };
     assert_eq!(Catalog::read_shadow(&database).tables.len(), 0);
-    assert!(findings(&database).iter().all(|finding| !finding.message.contains("copy of the catalog")));
+    let found = findings(&database);
+    let copy: Vec<_> = found.iter().filter(|finding| finding.message.contains("copy of the catalog")).collect();
+    assert!(matches!(copy[..], [one] if one.severity == Severity::Warning), "{copy:?}");
 }
 
 // trap R30
@@ -204,7 +206,7 @@ fn r34_a_table_may_have_sixty_five_thousand_columns() {
     assert_eq!(most, Some(64_994));
 }
 
-// trap R35
+// traps R35, S2
 #[test]
 fn r35_every_tree_is_listed_once_in_the_table_of_object_ids() {
     for path in every_clean() {
@@ -244,7 +246,7 @@ fn k27_primary_indexes_have_a_locale_as_well() {
     assert!(!IndexFlags(primary.flags.0).is_localized() && primary.sort_version.is_none());
 }
 
-// traps D3, D6 of db-3
+// traps db-3 D3, D6
 #[test]
 fn d3_flag_deleted_extents_are_skipped() {
     let mut deleted = 0;
@@ -272,7 +274,7 @@ fn d3_flag_deleted_extents_are_skipped() {
     assert!(deleted > 0);
 }
 
-// trap D15 of db-3, D12 of db-2
+// traps db-3 D15, db-2 D12
 #[test]
 fn d15_nodes_marked_as_versioned_are_entries_like_any_other() {
     let versioned = every_clean().iter().any(|path| {
@@ -290,7 +292,7 @@ fn d15_nodes_marked_as_versioned_are_entries_like_any_other() {
     assert!(versioned);
 }
 
-// trap D16 of db-3
+// trap db-3 D16
 #[test]
 fn d16_the_root_of_an_empty_table_is_a_leaf_without_lines() {
     let Some(database) = clean("clean-4k") else { return };
@@ -302,7 +304,7 @@ fn d16_the_root_of_an_empty_table_is_a_leaf_without_lines() {
     assert!(findings(&database).iter().all(|finding| finding.severity != Severity::Error));
 }
 
-// traps D21 of db-2, D13 of db-3
+// traps db-2 D21, db-3 D13
 #[test]
 fn d13_d21_emptied_pages_and_roots_of_dropped_trees_belong_to_no_tree() {
     let mut left_over = 0;
@@ -319,16 +321,16 @@ fn d13_d21_emptied_pages_and_roots_of_dropped_trees_belong_to_no_tree() {
     assert!(left_over > 0, "free space holds pages that look used");
 }
 
-// trap D22 of db-3
+// trap db-3 D22
 #[test]
-fn d22_leaked_pages_are_a_warning_and_no_error() {
+fn d22_leaked_pages_are_worth_a_note_and_no_more() {
     let Some(database) = clean("micro-ddl-uncommitted-index") else { return };
     let found = findings(&database);
-    assert!(found.iter().any(|finding| finding.severity == Severity::Warning && finding.message.contains("8 pages")));
-    assert!(found.iter().all(|finding| finding.severity != Severity::Error));
+    assert!(found.iter().any(|finding| finding.severity == Severity::Note && finding.message.contains("8 pages")));
+    assert!(found.iter().all(|finding| finding.severity == Severity::Note), "{found:?}");
 }
 
-// trap D31 of db-3
+// trap db-3 D31
 #[test]
 fn d31_the_databases_root_holds_no_data() {
     for path in every_clean() {
@@ -339,7 +341,7 @@ fn d31_the_databases_root_holds_no_data() {
     }
 }
 
-// traps D10 to D12, D14, D16, D26, D29 of db-3
+// traps db-3 D10, D11, D12, D14, D16, D26, D29
 #[test]
 fn d12_a_tree_of_three_levels_is_walked_and_sought_by_every_entry() {
     let Some(database) = clean("micro-split-internal") else { return };
@@ -360,7 +362,7 @@ fn d12_a_tree_of_three_levels_is_walked_and_sought_by_every_entry() {
     }
 }
 
-// trap D37 of db-3
+// trap db-3 D37
 #[test]
 fn d37_a_root_flag_that_a_repair_left_on_a_leaf_is_a_finding_of_its_own() {
     let Some(set) = real_sets().into_iter().find(|set| set.name == "windows-search-w10") else { return };
@@ -369,5 +371,5 @@ fn d37_a_root_flag_that_a_repair_left_on_a_leaf_is_a_finding_of_its_own() {
     let found = findings(&open(&set.folder().join(&repaired.path)));
     let flagged: Vec<&Finding> = found.iter().filter(|finding| finding.message.contains("flag of a root")).collect();
     assert_eq!(flagged.len(), 1);
-    assert_eq!((flagged[0].severity, flagged[0].place.page), (Severity::Warning, Some(PageNumber(147))));
+    assert_eq!((flagged[0].severity, flagged[0].place.page), (Severity::Note, Some(PageNumber(147))));
 }

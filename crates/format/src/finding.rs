@@ -9,9 +9,9 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; nothing is wrong.
+    /// Worth knowing: nothing is wrong, or only what Microsoft's tools do not mention (leaked space, for example).
     Note,
-    /// Not as it should be, but no data is at stake: Microsoft's own clean files have such (leaked space, for example).
+    /// Not as it should be, but no data is at stake: Microsoft's own clean files have such (values that nothing refers to, for example).
     Warning,
     /// Breaks the verdict.
     Error,
@@ -123,6 +123,9 @@ pub struct Finding {
     /// The code that Microsoft's engine would give.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jet: Option<JetCode>,
+    /// Number of the invariant that is broken (`db-3 §18`), where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'static str>,
     /// What was found, in one sentence.
     pub message: String,
     /// What to do next; empty where nothing is to be done.
@@ -134,22 +137,28 @@ impl Finding {
     /// An error with its code; the hint is the code's own.
     #[must_use]
     pub fn error(place: Place, jet: JetCode, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, place, jet: Some(jet), message: message.into(), hint: jet.next().into() }
+        Self { severity: Severity::Error, place, jet: Some(jet), rule: None, message: message.into(), hint: jet.next().into() }
     }
     /// A warning.
     #[must_use]
     pub fn warning(place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, place, jet: None, message: message.into(), hint: String::new() }
+        Self { severity: Severity::Warning, place, jet: None, rule: None, message: message.into(), hint: String::new() }
     }
     /// A note.
     #[must_use]
     pub fn note(place: Place, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Note, place, jet: None, message: message.into(), hint: String::new() }
+        Self { severity: Severity::Note, place, jet: None, rule: None, message: message.into(), hint: String::new() }
     }
     /// The same finding with a code.
     #[must_use]
     pub fn with_jet(mut self, jet: JetCode) -> Self {
         self.jet = Some(jet);
+        self
+    }
+    /// The same finding with the number of the invariant that is broken.
+    #[must_use]
+    pub const fn with_rule(mut self, rule: &'static str) -> Self {
+        self.rule = Some(rule);
         self
     }
     /// The same finding with a hint of its own.
@@ -167,6 +176,9 @@ impl fmt::Display for Finding {
             write!(f, " {jet}")?;
         }
         write!(f, ": {}: {}", self.place, self.message)?;
+        if let Some(rule) = self.rule {
+            write!(f, " [{rule}]")?;
+        }
         if !self.hint.is_empty() {
             write!(f, "\n  next: {}", self.hint)?;
         }

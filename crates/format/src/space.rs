@@ -230,7 +230,7 @@ mod tests {
         RootHeader::parse(&bytes(text)).unwrap().space.unwrap()
     }
 
-    // traps D1, D32
+    // traps db-3 D1, D32
     #[test]
     fn d1_d32_the_key_is_the_last_page_big_endian_and_the_data_a_little_endian_count() {
         let extent = Extent::decode(&[0, 0, 0, 0xFE], &[0xDC, 0, 0, 0]).unwrap();
@@ -239,7 +239,7 @@ mod tests {
         assert!(!extent.contains(PageNumber(34)) && !extent.contains(PageNumber(255)));
     }
 
-    // traps D7, D8
+    // traps db-3 D7, D8
     #[test]
     fn d7_d8_a_prefixed_key_names_a_pool_and_only_the_continuous_one_may_be_empty() {
         let pool = |prefix: u8, pages: u8| Extent::decode(&[prefix, 0, 0, 0, 9], &[pages, 0, 0, 0]).map(|extent| extent.pool);
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(Extent::decode(&[0x7F, 0xEF, 0xFF, 0xFF], &[1, 0, 0, 0]), None);
     }
 
-    // trap D2
+    // trap db-3 D2
     #[test]
     fn d2_available_extents_begin_behind_the_owned_ones() {
         let root = header("fe000000 00000000 01000000 02000000");
@@ -263,14 +263,14 @@ mod tests {
         assert_eq!(root.parent, PageNumber::NONE);
     }
 
-    // trap D4
+    // trap db-3 D4
     #[test]
     fn d4_with_the_second_form_the_page_count_is_no_primary_extent() {
         let root = header("04000000 04000000 05000000 08000000");
         assert_eq!(root.extents(), Some(Extents::Multiple { owned: PageNumber(8), primary: None }));
     }
 
-    // traps D5, D33
+    // traps db-3 D5, D33
     #[test]
     fn d5_d33_a_single_extent_names_its_available_pages_by_bits() {
         let root = header("0a000000 01000000 00000000 fc010000");
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(root.extents().unwrap().available_root(), None);
     }
 
-    // traps D17, D18, R28, R29
+    // traps db-3 D17, db-2 D18, R28, R29
     #[test]
     fn d17_d18_r28_r29_a_longer_header_begins_with_its_field_bits() {
         let mut header = bytes("03 0a000000 01000000 00000000 fc010000");
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(RootHeader::parse(&[]), None);
     }
 
-    // trap D21
+    // trap db-3 D21
     #[test]
     fn d21_split_buffers_hold_two_extents_or_nothing() {
         let buffer = split_buffer(&bytes("2c000000 02000000 00000000 00000000")).unwrap();

@@ -86,7 +86,7 @@ mod tests {
         bytes
     }
 
-    // traps D10, D11, D16
+    // traps db-3 D10, D11, db-2 D16
     #[test]
     fn d10_d11_equality_goes_right_and_the_empty_separator_is_greater_than_anything() {
         let bytes = page(PageFlags::PARENT_OF_LEAF, &[(b"d", &[5, 0, 0, 0]), (b"m", &[6, 0, 0, 0]), (b"", &[7, 0, 0, 0])]);
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(line_of(&Page::new(&bytes).unwrap(), b"d"), Ok(None));
     }
 
-    // trap D29
+    // trap db-3 D29
     #[test]
     fn d29_where_keys_are_not_unique_key_and_data_are_one_string() {
         let lines: &[(&[u8], &[u8])] = &[(b"k", b"1"), (b"k", b"3"), (b"l", b"0")];
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!([line(b"k1"), line(b"k2"), line(b"k3"), line(b"k4"), line(b"l0"), line(b"m")], [0, 1, 1, 2, 2, 3]);
     }
 
-    // traps D9, D19
+    // traps db-3 D9, db-2 D19
     #[test]
     fn d9_d19_a_space_tree_of_such_a_tree_is_ordered_by_key_alone() {
         let flags = PageFlags::LEAF.with(PageFlags::NON_UNIQUE_KEYS).with(PageFlags::SPACE_TREE);

@@ -169,6 +169,7 @@ fn every_flush_map_belongs_to_the_database_beside_it() {
     }
 }
 
+// trap db-1 D29
 #[test]
 fn d29_only_a_clean_pair_is_compared_page_by_page_and_none_of_its_pages_differs() {
     for (database, map) in maps() {

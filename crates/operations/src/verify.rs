@@ -1,23 +1,83 @@
 //! Verifying files: every page, tree, record and long value of a database, every segment and record of a log, and what lies side by side
 //! against each other. Findings stream out; nothing stops at the first.
 
-mod flush_map;
+pub mod space;
 
 use crate::identify::{Content, Identified, identify};
 use crate::inspect::{inspect, records};
 use crate::survey::{Survey, survey};
-use anchorlog_database::check::{self, Counts};
+use anchorlog_database::check::{self, Counts, FlushMap, rule};
 use anchorlog_database::database::{CACHE_BYTES, Database};
-use anchorlog_format::database::{HeaderPage, Trailer};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::file::{FILE_SIZE_MAX, LogFile};
-use anchorlog_format::units::PageNumber;
 use anchorlog_storage::{Folder, read_all};
 use serde::Serialize;
+use space::SpaceReport;
 use std::io;
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::Path;
+
+pub use anchorlog_database::check::Depth;
+
+/// How to verify.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How much of a database is looked at.
+    pub depth: Depth,
+    /// Threads; none for as many as there are processors.
+    pub threads: Option<NonZero<usize>>,
+    /// Bytes of the page cache.
+    pub cache: usize,
+    /// Tell the space of every table and index as well.
+    pub space: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { depth: Depth::Full, threads: None, cache: CACHE_BYTES, space: false }
+    }
+}
+
+/// Follows a verification.
+pub trait Follow {
+    /// A finding was made.
+    fn finding(&mut self, finding: Finding);
+    /// A file is looked at now; its size in bytes.
+    fn file(&mut self, path: &str, bytes: u64) {
+        let _ = (path, bytes);
+    }
+    /// So much of a phase of a database is done; `false` ends the verification.
+    fn progress(&mut self, progress: &Progress) -> bool {
+        let _ = progress;
+        true
+    }
+    /// The space of a database.
+    fn space(&mut self, report: &SpaceReport) {
+        let _ = report;
+    }
+}
+
+/// How far a database has been looked at.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Progress {
+    /// What is done: `pages` for the pass over all pages, `trees` for the walk over the trees.
+    pub phase: &'static str,
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes to do.
+    pub total: u64,
+}
+
+/// Takes findings alone.
+struct Sink<'s>(&'s mut dyn FnMut(Finding));
+
+impl Follow for Sink<'_> {
+    fn finding(&mut self, finding: Finding) {
+        (self.0)(finding);
+    }
+}
 
 /// What a verification came to.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -36,6 +96,9 @@ pub struct Verification {
     pub errors: u64,
     /// Findings of severity warning.
     pub warnings: u64,
+    /// It was ended before all was looked at.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
 }
 
 /// One database.
@@ -45,115 +108,170 @@ pub struct DatabaseCheck {
     pub path: String,
     /// Its state.
     pub state: String,
+    /// Bytes of the file.
+    pub bytes: u64,
     /// What was seen.
     #[serde(flatten)]
     pub counts: Counts,
 }
 
-/// Hands findings on, and counts them.
-struct Sink<'a> {
-    out: &'a mut dyn FnMut(Finding),
+/// A verification while it runs.
+struct Run<'a> {
+    follow: &'a mut dyn Follow,
+    options: Options,
     result: Verification,
 }
 
-impl Sink<'_> {
+impl<'a> Run<'a> {
+    fn new(options: &Options, follow: &'a mut dyn Follow) -> Self {
+        Self { follow, options: *options, result: Verification::default() }
+    }
     fn add(&mut self, finding: Finding) {
         match finding.severity {
             Severity::Error => self.result.errors += 1,
             Severity::Warning => self.result.warnings += 1,
             Severity::Note => {}
         }
-        (self.out)(finding);
+        self.follow.finding(finding);
     }
+}
+
+/// Takes what the check of a database tells.
+struct Checked<'r, 'a> {
+    run: &'r mut Run<'a>,
+    page_size: u64,
+}
+
+impl check::Watch for Checked<'_, '_> {
+    fn finding(&mut self, finding: Finding) {
+        self.run.add(finding);
+    }
+    fn progress(&mut self, phase: &'static str, done: u64, total: u64) -> bool {
+        let progress = Progress { phase, done: done * self.page_size, total: total * self.page_size };
+        let go_on = self.run.follow.progress(&progress);
+        self.run.result.interrupted |= !go_on;
+        go_on
+    }
+}
+
+/// Verifies everything in one file, and hands each finding to `out`.
+///
+/// # Errors
+/// As [`verify_file_with`].
+pub fn verify_file(folder: &dyn Folder, path: &Path, shown: &str, out: &mut dyn FnMut(Finding)) -> io::Result<Verification> {
+    verify_file_with(folder, path, shown, &Options::default(), &mut Sink(out))
 }
 
 /// Verifies one file.
 ///
 /// # Errors
 /// Any error of opening it; damage is a finding.
-pub fn verify_file(folder: &dyn Folder, path: &Path, shown: &str, out: &mut dyn FnMut(Finding)) -> io::Result<Verification> {
-    let mut sink = Sink { out, result: Verification::default() };
+pub fn verify_file_with(
+    folder: &dyn Folder,
+    path: &Path,
+    shown: &str,
+    options: &Options,
+    follow: &mut dyn Follow,
+) -> io::Result<Verification> {
+    let mut run = Run::new(options, follow);
     let identified = identify(folder, path)?;
-    file(folder, &identified, shown, &mut sink)?;
-    Ok(sink.result)
+    file(folder, &identified, shown, &mut run)?;
+    Ok(run.result)
+}
+
+/// Verifies everything below a folder, and what lies there against each other; hands each finding to `out`.
+///
+/// # Errors
+/// As [`verify_folder_with`].
+pub fn verify_folder(folder: &dyn Folder, shown: &str, out: &mut dyn FnMut(Finding)) -> io::Result<Verification> {
+    verify_folder_with(folder, shown, &Options::default(), &mut Sink(out))
 }
 
 /// Verifies everything below a folder, and what lies there against each other.
 ///
 /// # Errors
 /// Any error of listing it.
-pub fn verify_folder(folder: &dyn Folder, shown: &str, out: &mut dyn FnMut(Finding)) -> io::Result<Verification> {
-    let mut sink = Sink { out, result: Verification::default() };
+pub fn verify_folder_with(
+    folder: &dyn Folder,
+    shown: &str,
+    options: &Options,
+    follow: &mut dyn Follow,
+) -> io::Result<Verification> {
+    let mut run = Run::new(options, follow);
     for entry in folder.list()? {
         let name = Path::new(shown).join(&entry.path).display().to_string();
-        let verified = identify(folder, &entry.path).and_then(|identified| file(folder, &identified, &name, &mut sink));
+        let verified = identify(folder, &entry.path).and_then(|identified| file(folder, &identified, &name, &mut run));
         if let Err(error) = verified {
-            sink.add(Finding::error(Place::file(name), JetCode::DISK_IO, format!("the file cannot be read: {error}")));
+            run.add(Finding::error(Place::file(name), JetCode::DISK_IO, format!("the file cannot be read: {error}")));
+        }
+        if run.result.interrupted {
+            return Ok(run.result);
         }
     }
-    together(&survey(folder, shown)?, &mut sink);
-    Ok(sink.result)
+    together(&survey(folder, shown)?, &mut run);
+    Ok(run.result)
 }
 
-fn file(folder: &dyn Folder, identified: &Identified, shown: &str, sink: &mut Sink<'_>) -> io::Result<()> {
+fn file(folder: &dyn Folder, identified: &Identified, shown: &str, run: &mut Run<'_>) -> io::Result<()> {
+    run.follow.file(shown, identified.size);
     match &identified.content {
         Content::Database { page, .. } => {
-            let opened = Database::open(shown, folder.open(&identified.path)?, CACHE_BYTES);
-            let database = match opened {
-                Ok(database) => database,
-                Err(error) => {
-                    sink.add(error.finding());
-                    return Ok(());
-                }
-            };
-            let trailer = trailer_page(folder, identified, page)?;
-            let is_trailer = |finding: &Finding| trailer.is_some() && finding.place.page == trailer;
-            let mut counts = check::check(&database, &mut |finding| {
-                if !is_trailer(&finding) {
-                    sink.add(finding);
-                }
-            });
-            if trailer.is_some() {
-                counts.bad_checksums = counts.bad_checksums.saturating_sub(1);
-                sink.add(Finding::note(Place::file(shown), "its last page says where the streaming backup ended"));
+            let opened = Database::open(shown, folder.open(&identified.path)?, run.options.cache);
+            match opened {
+                Ok(opened) => database(folder, identified, &opened, shown, &page.header.state.to_string(), run),
+                Err(error) => run.add(error.finding()),
             }
-            let state = page.header.state.to_string();
-            sink.result.databases.push(DatabaseCheck { path: shown.to_owned(), state, counts });
-            flush_map::compare(folder, &identified.path, &database, shown, &mut |finding| sink.add(finding))?;
         }
         Content::DamagedDatabase { .. } => {
             let message = "neither the header nor its shadow holds";
-            sink.add(Finding::error(Place::file(shown), JetCode::READ_VERIFY_FAILURE, message));
+            run.add(Finding::error(Place::file(shown), JetCode::READ_VERIFY_FAILURE, message).with_rule(rule::HEADER.number()));
         }
-        Content::Log(_) => log(folder, &identified.path, shown, sink)?,
-        Content::Unknown | Content::Empty => sink.result.unknown += 1,
+        Content::Log(_) => log(folder, &identified.path, shown, run)?,
+        Content::Unknown | Content::Empty => run.result.unknown += 1,
         _ => {
-            sink.result.others += 1;
+            run.result.others += 1;
             for finding in inspect(folder, &identified.path, shown)?.findings {
-                sink.add(finding);
+                run.add(finding);
             }
         }
     }
     Ok(())
 }
 
-/// The page behind the last one of a streamed copy has a checksum like a header's, and is no damaged page (trap D15).
-fn trailer_page(folder: &dyn Folder, identified: &Identified, page: &HeaderPage) -> io::Result<Option<PageNumber>> {
-    let size = page.page_size();
-    let Some(last) = (identified.size / size.bytes_u64()).checked_sub(2).filter(|_| page.header.is_streamed_backup()) else {
-        return Ok(None);
-    };
-    let Some(number) = u32::try_from(last).ok().map(PageNumber) else { return Ok(None) };
-    let mut bytes = vec![0; size.bytes()];
-    folder.open(&identified.path)?.read_at(size.offset_of(number), &mut bytes)?;
-    Ok(Trailer::from_page(&bytes).ok().map(|_| number))
+fn database(folder: &dyn Folder, identified: &Identified, database: &Database, shown: &str, state: &str, run: &mut Run<'_>) {
+    let flush_map = flush_map(folder, &identified.path, database, shown, run);
+    let options = check::Options { depth: run.options.depth, threads: run.options.threads, flush_map };
+    let page_size = database.page_size().bytes_u64();
+    let counts = check::check_with(database, &options, &mut Checked { run, page_size });
+    run.result.databases.push(DatabaseCheck { path: shown.to_owned(), state: state.to_owned(), bytes: identified.size, counts });
+    if run.options.space && !run.result.interrupted {
+        run.follow.space(&SpaceReport::of(database, shown));
+    }
+}
+
+/// The flush map beside a database, where something can be told by it.
+fn flush_map(folder: &dyn Folder, path: &Path, database: &Database, shown: &str, run: &mut Run<'_>) -> Option<FlushMap> {
+    let file = folder.open(&path.with_extension("jfm")).ok()?;
+    match FlushMap::of(file, &database.header().header) {
+        Ok(Ok(map)) => map,
+        Ok(Err(fault)) => {
+            let message = format!("the flush map beside it says nothing about lost writes: {fault}");
+            run.add(Finding::note(Place::file(shown), message).with_jet(fault.jet()));
+            None
+        }
+        Err(error) => {
+            let message = format!("the flush map beside it cannot be read: {error}");
+            run.add(Finding::note(Place::file(shown), message));
+            None
+        }
+    }
 }
 
 /// Every segment and every record.
-fn log(folder: &dyn Folder, path: &Path, shown: &str, sink: &mut Sink<'_>) -> io::Result<()> {
-    sink.result.logs += 1;
+fn log(folder: &dyn Folder, path: &Path, shown: &str, run: &mut Run<'_>) -> io::Result<()> {
+    run.result.logs += 1;
     for finding in inspect(folder, path, shown)?.findings {
-        sink.add(finding);
+        run.add(finding);
     }
     let bytes = read_all(&*folder.open(path)?, FILE_SIZE_MAX)?;
     let Ok(log) = LogFile::open(&bytes) else { return Ok(()) };
@@ -167,19 +285,19 @@ fn log(folder: &dyn Folder, path: &Path, shown: &str, sink: &mut Sink<'_>) -> io
         }
         ControlFlow::Continue(())
     });
-    sink.result.records += count;
-    broken.into_iter().chain(fault).for_each(|finding| sink.add(finding));
+    run.result.records += count;
+    broken.into_iter().chain(fault).for_each(|finding| run.add(finding));
     Ok(())
 }
 
 /// Chain, checkpoint, and databases against the logs.
-fn together(survey: &Survey, sink: &mut Sink<'_>) {
+fn together(survey: &Survey, run: &mut Run<'_>) {
     // What concerns one file alone was found when that file was read.
     let of_one_file = |finding: &&Finding| {
         finding.jet.is_some_and(|jet| [JetCode::LOG_FILE_SIZE_MISMATCH, JetCode::CHECKPOINT_CORRUPT].contains(&jet))
     };
     for finding in survey.findings.iter().filter(|finding| !of_one_file(finding)) {
-        sink.add(finding.clone());
+        run.add(finding.clone());
     }
     for database in &survey.databases {
         let Some(needs) = &database.needs else { continue };
@@ -187,12 +305,12 @@ fn together(survey: &Survey, sink: &mut Sink<'_>) {
         let list = |ranges: &[crate::survey::Range]| ranges.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         if !needs.missing_required.is_empty() {
             let message = format!("it needs logs that are not here: generation {}", list(&needs.missing_required));
-            sink.add(Finding::error(place, JetCode::REQUIRED_LOG_FILES_MISSING, message));
+            run.add(Finding::error(place, JetCode::REQUIRED_LOG_FILES_MISSING, message));
         } else if !needs.missing_committed.is_empty() {
             let message = format!("its newest logs are not here: generation {}", list(&needs.missing_committed));
-            sink.add(Finding::warning(place, message).with_jet(JetCode::COMMITTED_LOG_FILES_MISSING));
+            run.add(Finding::warning(place, message).with_jet(JetCode::COMMITTED_LOG_FILES_MISSING));
         } else {
-            sink.add(Finding::note(place, "it is dirty, and every log that it needs is here"));
+            run.add(Finding::note(place, "it is dirty, and every log that it needs is here"));
         }
     }
     for stream in &survey.streams {
@@ -200,7 +318,7 @@ fn together(survey: &Survey, sink: &mut Sink<'_>) {
         for checkpoint in stream.checkpoints.iter().filter(|checkpoint| !present(checkpoint.position.generation)) {
             let message = format!("it points to generation {}, which is not here", checkpoint.position.generation);
             let place = Place::file(Path::new(&survey.folder).join(&checkpoint.path).display().to_string());
-            sink.add(Finding::warning(place, message).with_jet(JetCode::MISSING_LOG_FILE));
+            run.add(Finding::warning(place, message).with_jet(JetCode::MISSING_LOG_FILE));
         }
     }
 }

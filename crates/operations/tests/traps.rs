@@ -4,8 +4,9 @@ use anchorlog_format::database::{DatabaseHeader, DatabaseState};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::units::{BackupInfo, DatabaseId, Dbtime, Generation, LogPosition, LogTime, ObjectId, PageSize, Signature};
-use anchorlog_operations::recover::{Inputs, Options, Plan, Sources, Verdict, plan};
+use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, Report, Sources, Verdict, make, plan};
 use anchorlog_operations::verify::verify_file;
+use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::attach::{Context, FileState, Logged, Outcome, Source, Why, decide_attach, decide_create};
 use anchorlog_replay::stop::Stop;
 use anchorlog_storage::DiskFolder;
@@ -232,6 +233,41 @@ fn w26_a_stop_at_a_generation_means_all_of_it_and_skips_the_checks_of_the_end() 
     assert!(inside.end < whole.end);
 }
 
+fn made(case: &Case, place: &Place) -> Result<Report, MakeError> {
+    let sources = Sources::gather(&Inputs { folder: case.root.path().to_owned(), ..Inputs::default() }).unwrap();
+    let ambient = Ambient::repeatable(LogTime::utc(2030, 1, 2, 3, 4, 5, 6), 7);
+    make(&plan(&sources, &Options::default()).unwrap(), &sources, place, &ambient, &mut ())
+}
+
+#[test]
+fn g27_the_current_log_may_lie_there_as_an_archive_too_as_long_as_both_are_the_same() {
+    let plain = Case::one().plan(&Options::default());
+    let copied = Case::one().step("copy log/edb.log to log/edb0000B.log");
+    let found = copied.plan(&Options::default());
+    assert_eq!((found.engine.0, found.possible, found.end), (0, true, plain.end), "{:?}", found.faults);
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    made(&copied, &Place::Out(out.clone())).unwrap();
+    assert!(out.join("log/edb.log").is_file() && !out.join("log/edb0000B.log").exists());
+    let later = LogTime::utc(2030, 1, 1, 0, 0, 0, 0);
+    for different in [
+        Case::one().step("copy log/edb.log to log/edb0000B.log").forge("log/edb0000B.log", |header| header.created = later),
+        Case::one().step("copy log/edb.log to log/edb0000B.log").step("xor 0xff into byte 30000 of log/edb0000B.log"),
+    ] {
+        let found = different.plan(&Options::default());
+        assert!(found.engine.0 < 0 && !found.possible, "{}", found.engine);
+    }
+}
+
+#[test]
+fn z26_a_refusal_writes_no_checkpoint_though_the_engine_leaves_a_fresh_one() {
+    let case = Case::one().step("remove log/edb.chk").step("remove log/edb00001.log");
+    let found = case.plan(&Options::default());
+    assert_eq!((found.engine.0, found.possible), (-543, false));
+    assert!(made(&case, &Place::InPlace(case.root.path().to_owned())).is_err());
+    assert!(!case.root.path().join("log/edb.chk").exists());
+}
+
 #[test]
 fn z15_a_gap_is_515_with_a_current_log_and_528_without() {
     let case = Case::one().step("remove log/edb00005.log");
@@ -305,6 +341,7 @@ fn z28_damage_below_the_checkpoint_is_not_seen_and_without_it_the_lowest_log_is_
     assert_eq!((found.engine.0, found.start), (-501, Some(LogPosition::new(1, 1, 0))));
 }
 
+// trap db-1 D22
 #[test]
 fn d22_a_file_out_of_an_online_backup_is_544_and_not_550() {
     let case = Case::of("backup-stream-4k", "full").expect("the set is in every checkout");
@@ -313,6 +350,7 @@ fn d22_a_file_out_of_an_online_backup_is_544_and_not_550() {
     assert_eq!((found.engine.0, found.possible), (-544, false));
 }
 
+// trap db-1 D15
 #[test]
 fn d15_the_trailer_of_a_streamed_copy_is_no_bad_page() {
     let case = Case::of("backup-stream-4k", "full").expect("the set is in every checkout");
@@ -324,12 +362,24 @@ fn d15_the_trailer_of_a_streamed_copy_is_no_bad_page() {
     assert!(codes.iter().all(|(_, page)| page.is_none_or(|page| page.0 != last)), "{codes:?}");
 }
 
+// trap db-1 D24
 #[test]
 fn d24_the_slot_in_a_header_names_only_its_last_attachment() {
     let (mut header, logged) = attached();
     let context = Context { stream: stream(), position: LogPosition::new(2, 1, 0) };
     header.slot = 5;
     assert_eq!(decide_attach(FileState::Header(&header), &logged, context), Outcome::Now);
+}
+
+// trap db-1 D13
+#[test]
+fn d13_logs_of_before_an_attach_without_logging_are_those_of_another_database() {
+    let (mut header, mut logged) = attached();
+    let context = Context { stream: stream(), position: LogPosition::new(2, 1, 0) };
+    header.signature = Signature::new(1234, LogTime::NONE);
+    assert_eq!(decide_attach(FileState::Header(&header), &logged, context), Outcome::Defer(Why::OtherDatabase));
+    logged.source = Source::CreateRecord;
+    assert_eq!(decide_create(FileState::Header(&header), &logged, context), Outcome::Defer(Why::OtherDatabase));
 }
 
 fn stream() -> Signature {

@@ -320,9 +320,11 @@ mod tests {
         );
     }
 
+    // traps Y15, Y16, db-3 D35
     #[test]
     fn y15_y16_the_first_page_times_and_the_first_free_page_are_those_of_windows_7() {
         use anchorlog_format::page::Page;
+        use anchorlog_format::space::SpaceHeader;
         let pages = pages(size()).unwrap();
         let page = |number: u32| Page::new(&pages.iter().find(|(own, _)| own.0 == number).unwrap().1).unwrap();
         for (number, time) in [(3, 0x0E), (4, 0xCA), (10, 0x73), (7, 0xCB), (24, 0xCC)] {
@@ -330,6 +332,9 @@ mod tests {
         }
         let free = page(3).line(0).unwrap();
         assert_eq!((free.suffix, free.data), (&256_u32.to_be_bytes()[..], &224_u32.to_le_bytes()[..]));
+        // The copy of the catalog owns nine pages from the start.
+        let root = SpaceHeader::read(page(24).external_header().unwrap()).unwrap();
+        assert_eq!((root.pages, root.parent), (9, PageNumber(1)));
         assert_eq!((page(4).lines(), page(7).lines(), page(10).lines()), (56, 56, 2));
     }
 

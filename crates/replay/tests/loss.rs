@@ -9,7 +9,7 @@ use anchorlog_format::log::header::{HEADER_SIZE, LogHeader};
 use anchorlog_format::units::{Generation, LogTime};
 use anchorlog_replay::run::{self, Ending, Failure, Options, Report};
 use anchorlog_testkit::data::{copy_folder, engine_set};
-use common::compare::{header_of, page_differences};
+use anchorlog_testkit::differ::{header_of, page_differences};
 use common::{ambient, setup, told};
 use std::collections::BTreeMap;
 use std::fs;
@@ -166,6 +166,7 @@ fn bad_logs_beyond_what_was_committed_keep_their_own_code_and_are_set_aside_with
     assert_eq!(generations(work.path()), (1..=10).collect::<Vec<_>>());
 }
 
+// trap S11
 #[test]
 fn databases_that_are_not_there_are_passed_over_where_that_is_allowed_and_the_others_are_recovered() {
     let Some(set) = engine_set("lost-4k-3db") else { return };

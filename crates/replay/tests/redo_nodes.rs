@@ -402,7 +402,7 @@ fn v32_undo_goes_by_session_ascending_level_descending_newest_first_with_one_rol
 }
 
 #[test]
-fn an_image_that_the_log_lacks_is_logged_before_the_undo_and_a_group_that_never_committed_is_aborted() {
+fn g80_an_image_that_the_log_lacks_is_logged_before_the_undo_and_a_group_that_never_committed_is_aborted() {
     let root = page(4096, 4, 10, PageFlags::ROOT.with(PageFlags::LEAF), &[0; 16], &[line("a", "old")]);
     let mut bench = Bench::new(Range::Inside, &[root]);
     bench.begin(SESSION);

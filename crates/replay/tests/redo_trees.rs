@@ -59,8 +59,9 @@ fn image_of(pages: &[(u32, Vec<u8>)], number: u32, stamped: u64) -> Vec<u8> {
 const FOUR: [Line<'static>; 4] =
     [("aaa", "1", NodeFlags::NONE), ("bbb", "2", NodeFlags::NONE), ("ccc", "3", NodeFlags::NONE), ("ddd", "4", NodeFlags::NONE)];
 
+// traps V13, V38, db-3 D25
 #[test]
-fn v13_split_lines_count_the_pending_node_whichever_side_it_comes_to() {
+fn v13_v38_split_lines_count_the_pending_node_whichever_side_it_comes_to() {
     for (at, key, split_line, left, right) in [
         (1, "aba", 3, vec!["aaa", "aba", "bbb"], vec!["ccc", "ddd"]),
         (3, "cda", 3, vec!["aaa", "bbb", "ccc"], vec!["cda", "ddd"]),
@@ -82,7 +83,7 @@ fn v13_split_lines_count_the_pending_node_whichever_side_it_comes_to() {
         assert_eq!(children, [(b"sep".to_vec(), 30), (Vec::new(), 31)]);
         assert_eq!((bench.dbtime(4), bench.dbtime(30), bench.dbtime(31)), (20, 20, 20));
         assert_eq!(bench.versions(), 1);
-        // v38: flush type and checksum format belong to the writer of the file.
+        // Flush type and checksum format belong to the writer of the file.
         let image = bench.image(31);
         let flags = Page::new(&image).unwrap().flags();
         assert_eq!(flags.0 & (0x18000 | 0x2000), 0, "{flags:?}");
@@ -283,6 +284,23 @@ fn a_merge_into_a_page_that_lost_its_write_takes_the_nodes_from_the_image() {
     assert_eq!((bench.dbtime(30), bench.dbtime(31)), (77, 20));
 }
 
+#[test]
+fn a_merge_that_reserves_more_than_is_free_is_refused() {
+    let mut pages = tree(10, &FOUR);
+    pages.push(leaf(31, 10, &[line("zzz", "9")]));
+    let image = image_of(&pages, 30, 20);
+    for (reserved, refused) in [(16, false), (4096, true)] {
+        let mut bench = Bench::new(Range::Inside, &pages);
+        bench.begin(SESSION);
+        let mut merge = merge_into(31, MergeFields::FULL_RIGHT, 0);
+        merge.before = Some(BeforeImage { flags: 0, bytes: &image });
+        merge.uncommitted_free = reserved;
+        let outcome = bench.group(20, &[Operation::Merge(merge)]);
+        assert_eq!(outcome.is_err() || !bench.bad_pages().is_empty(), refused, "{reserved}: {outcome:?}");
+    }
+}
+
+// traps V30, db-3 D27
 #[test]
 fn v30_an_emptied_tree_keeps_the_roots_external_header_and_its_children_lose_theirs() {
     let root = inner(4, 10, PageFlags::ROOT.with(PARENT), &[7; 16], &[("", 30)]);

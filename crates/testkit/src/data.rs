@@ -28,7 +28,7 @@ pub fn shared() -> Option<PathBuf> {
 }
 
 /// Every engine-made set that is here, by name, ascending: those of `../shared/data/engine`, or of `testdata/engine` in a bare clone.
-/// The large benchmark set (`perf-*`) is left out.
+/// Sets for benches are left out ([`bench_set`]).
 #[must_use]
 pub fn engine_sets() -> Vec<EngineSet> {
     let folder = shared().map_or_else(|| checkout().join("testdata/engine"), |shared| shared.join("engine"));
@@ -42,17 +42,18 @@ pub fn engine_sets() -> Vec<EngineSet> {
     sets
 }
 
-/// One engine-made set by name, the large benchmark sets (`perf-*`) included, when it is here.
-#[must_use]
-pub fn any_engine_set(name: &str) -> Option<EngineSet> {
-    let folder = shared().map_or_else(|| checkout().join("testdata/engine"), |shared| shared.join("engine"));
-    archives(&folder).into_iter().find(|(own, _)| own == name).map(|(name, archive)| EngineSet { name, archive })
-}
-
 /// One engine-made set by name, when it is here.
 #[must_use]
 pub fn engine_set(name: &str) -> Option<EngineSet> {
     engine_sets().into_iter().find(|set| set.name == name)
+}
+
+/// The large set for benches, `perf-NAME`; it is only in `../shared/data`.
+#[must_use]
+pub fn bench_set(name: &str) -> Option<EngineSet> {
+    let wanted = format!("perf-{name}");
+    let found = archives(&shared()?.join("engine")).into_iter().find(|(name, _)| *name == wanted);
+    found.map(|(name, archive)| EngineSet { name, archive })
 }
 
 /// Every set of real files that is here (none in a bare clone): folders with an archive of the same name inside.
@@ -67,6 +68,38 @@ pub fn real_sets() -> Vec<EngineSet> {
     }
     sets.sort_by(|a, b| a.name.cmp(&b.name));
     sets
+}
+
+/// The folders of every set of real files with that of what Microsoft's engine made of it (`ORACLE.md`).
+///
+/// # Panics
+/// When an archive cannot be unpacked.
+#[must_use]
+pub fn oracles() -> Vec<(PathBuf, PathBuf)> {
+    let sets = real_sets();
+    let oracle = |set: &EngineSet| {
+        let beside = sets.iter().find(|other| other.name == "oracle" && other.archive.parent() == set.archive.parent())?;
+        Some((set.folder(), beside.folder()))
+    };
+    sets.iter().filter(|set| set.name != "oracle").filter_map(oracle).collect()
+}
+
+/// Every file below a folder, ascending.
+///
+/// # Panics
+/// When a folder cannot be listed.
+#[must_use]
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be listed").flatten() {
+        if entry.path().is_dir() {
+            files.extend(files_below(&entry.path()));
+        } else {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    files
 }
 
 /// A set: one `NAME.tar.zst`.

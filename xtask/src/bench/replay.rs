@@ -1,6 +1,9 @@
-//! `cargo xtask bench replay SET [THREADS…]`: how fast logs are parsed and replayed.
+//! How fast logs are read and replayed, on the large set that Microsoft's engine replayed as well.
 
-use anchorlog_format::database::header::HeaderPage;
+use super::page::Page;
+use super::run::{Contender, compare};
+use super::{Workshop, mebibytes, seconds};
+use anchorlog_database::{Database, canonical};
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::units::LogTime;
 use anchorlog_replay::ambient::Ambient;
@@ -10,112 +13,220 @@ use anchorlog_replay::run::{self, Options, Setup};
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::Folder;
 use anchorlog_storage::disk::DiskFolder;
-use anchorlog_testkit::data;
-use std::fs;
-use std::hint::black_box;
-use std::path::Path;
+use anchorlog_testkit::data::{EngineSet, bench_set, copy_folder};
+use sha2::{Digest as _, Sha256};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use std::{fs, io};
 
-/// Parses and replays one set, replay once for each number of threads.
-///
-/// # Errors
-/// In words.
-pub fn run(name: &str, threads: &[&str]) -> Result<(), String> {
-    let set = data::any_engine_set(name).ok_or(format!("no set {name} is here"))?;
-    let before = set.folder().join("before");
-    let figures = parse(&before)?;
-    for count in threads {
-        let count = count.parse().map_err(|_| format!("{count} is no number of threads"))?;
-        replay(&before, count, &figures)?;
-    }
-    Ok(())
+fn set() -> Result<EngineSet, String> {
+    bench_set("replay-8k").ok_or_else(|| "the set perf-replay-8k is needed: ../shared/data".to_owned())
 }
 
-/// What there is to replay.
-struct Figures {
+/// The logs of the set, oldest first.
+fn logs() -> Result<Vec<Vec<u8>>, String> {
+    let entries = fs::read_dir(set()?.folder().join("before/log")).map_err(|error| error.to_string())?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "log") && !path.ends_with("edbtmp.log"));
+    // The current log has the shortest name, and is the last.
+    paths.sort_by_key(|path| (path.ends_with("edb.log"), path.clone()));
+    paths.iter().map(|path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()))).collect()
+}
+
+/// What the logs hold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Content {
     records: u64,
-    /// Bytes of records, padding aside.
+    /// Bytes of records that are no padding.
     bytes: u64,
 }
 
-fn parse(before: &Path) -> Result<Figures, String> {
-    let mut logs = Vec::new();
-    for entry in fs::read_dir(before.join("log")).map_err(|error| error.to_string())?.flatten() {
-        if entry.path().extension().is_some_and(|ending| ending.eq_ignore_ascii_case("log")) {
-            logs.push(fs::read(entry.path()).map_err(|error| error.to_string())?);
-        }
-    }
-    let mut figures = Figures { records: 0, bytes: 0 };
-    let clock = Clock::start();
-    for bytes in &logs {
+/// Checks, cuts and decodes every record of all logs.
+fn read(logs: &[Vec<u8>]) -> Result<Content, String> {
+    let mut content = Content::default();
+    for bytes in logs {
         let log = LogFile::open(bytes).map_err(|error| error.to_string())?;
         for record in log.records() {
             let record = record.map_err(|fault| fault.to_string())?;
-            black_box(record.operation().map_err(|error| error.to_string())?);
-            if !record.record_type().is_padding() {
-                figures.records += 1;
-                figures.bytes += record.bytes.len() as u64;
+            if record.record_type().is_padding() {
+                continue;
             }
+            let operation = record.operation().map_err(|error| error.to_string())?;
+            std::hint::black_box(&operation);
+            content.records += 1;
+            content.bytes += record.bytes.len() as u64;
         }
     }
-    clock.stop("parse", &figures);
-    Ok(figures)
+    Ok(content)
 }
 
-fn replay(before: &Path, threads: usize, figures: &Figures) -> Result<(), String> {
-    let work = tempfile::tempdir().map_err(|error| error.to_string())?;
-    data::copy_folder(before, work.path()).map_err(|error| error.to_string())?;
-    let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(work.path()));
-    let stream = StreamFiles::find(&*folder, Path::new("log")).map_err(|error| error.to_string())?.into_iter().next();
-    let mut candidates = Vec::new();
-    for entry in folder.list().map_err(|error| error.to_string())? {
-        let mut start = vec![0; HeaderPage::ELECTION_BYTES];
-        let file = folder.open(&entry.path).map_err(|error| error.to_string())?;
-        let read = file.read_at(0, &mut start).map_err(|error| error.to_string())?;
-        if let Ok((page, _)) = HeaderPage::elect(&start[..read]) {
-            candidates.push(Candidate { path: entry.path, signature: Some(page.header.signature) });
-        }
+/// Reading alone.
+pub fn parse(_: &Workshop, page: &mut Page) -> Result<(), String> {
+    page.section(
+        "Reading logs",
+        "The 233 logs of `perf-replay-8k` in memory, one thread: every segment's checksum, every record cut out and decoded to its \
+         operation. Bytes are those of records that are no padding.",
+    );
+    let logs = logs()?;
+    let mut best = (Content::default(), Duration::MAX);
+    for _ in 0..7 {
+        let begin = Instant::now();
+        let content = read(&logs)?;
+        best = if begin.elapsed() < best.1 { (content, begin.elapsed()) } else { best };
     }
-    let setup = Setup {
-        logs: Logs { folder: folder.clone(), files: stream.ok_or("the set has no logs")? },
-        folder,
-        naming: Naming { candidates, map: Vec::new() },
-        options: Options { threads, ..Options::default() },
-    };
-    let ambient = Ambient::repeatable(LogTime::utc(2030, 1, 2, 3, 4, 5, 6), 7);
-    let clock = Clock::start();
-    run::replay(&setup, &ambient, &mut ()).map_err(|failure| failure.error.to_string())?;
-    clock.stop(&format!("replay, {threads} threads"), figures);
+    let (content, time) = best;
+    page.table(
+        &["records", "bytes", "time", "records a second", "rate"],
+        &[vec![
+            content.records.to_string(),
+            mebibytes(content.bytes),
+            seconds(time),
+            per_second(content.records, time),
+            format!("{:.0} MB/s", content.bytes as f64 / time.as_secs_f64() / 1e6),
+        ]],
+    );
     Ok(())
 }
 
-struct Clock {
-    wall: Instant,
-    cpu: f64,
+fn per_second(count: u64, time: Duration) -> String {
+    format!("{:.2} million", count as f64 / time.as_secs_f64() / 1e6)
 }
 
-impl Clock {
-    fn start() -> Self {
-        Self { wall: Instant::now(), cpu: cpu_seconds() }
+/// Replay and whole recoveries against Microsoft's engine.
+pub fn replay(shop: &Workshop, page: &mut Page) -> Result<(), String> {
+    page.section(
+        "Replay",
+        "`perf-replay-8k`: 233 logs of 1 MiB. *Replay* is redo, undo and the end of recovery in place, as Microsoft's engine does it; \
+         *recover* is the whole command: copies and their hashes, replay, the full check of the result, publication. CPU time is that \
+         of all threads. Microsoft's engine was measured on another machine of the same kind (`meta.json` of the set). The rows of the \
+         result are compared with the engine's by their hash.",
+    );
+    let content = read(&logs()?)?;
+    let meta = set()?.meta();
+    let costs = meta["engine_recovery_cost"]["cpu_seconds"].as_array();
+    let costs: Vec<f64> = costs.into_iter().flatten().filter_map(serde_json::Value::as_f64).collect();
+    let engine = costs.iter().sum::<f64>() / costs.len().max(1) as f64;
+    let memory = PathBuf::from("/dev/shm");
+    let work = if memory.is_dir() { memory.join("anchorlog-bench") } else { shop.folder.join("replay") };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut contenders = Vec::new();
+    let mut threads = 1;
+    while threads <= cores {
+        contenders.push(in_place(&work, threads, 512)?);
+        threads *= 2;
     }
-    fn stop(self, what: &str, figures: &Figures) {
-        let (wall, cpu) = (self.wall.elapsed().as_secs_f64(), cpu_seconds() - self.cpu);
-        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-        let (records, mebibytes) = (figures.records as f64, figures.bytes as f64 / f64::from(1 << 20));
-        println!(
-            "{what}: {wall:.2} s, {cpu:.2} s of CPU time; {:.0} records and {:.0} MiB a second, {:.0} MiB a CPU second",
-            records / wall,
-            mebibytes / wall,
-            mebibytes / cpu
-        );
+    contenders.push(recover(shop, &work, 512)?);
+    let runs = compare(&contenders, if shop.short { 1 } else { 5 })?;
+    let row = |name: &str, wall: Option<Duration>, cpu: f64, memory: Option<u64>| {
+        let time = wall.map_or(cpu, |wall| wall.as_secs_f64());
+        vec![
+            name.to_owned(),
+            wall.map_or_else(String::new, seconds),
+            format!("{cpu:.2} s"),
+            format!("{:.2} million", content.records as f64 / time / 1e6),
+            format!("{:.0}", content.bytes as f64 / time / f64::from(1 << 20)),
+            format!("{:.1}", engine / cpu),
+            wall.map_or_else(String::new, |wall| format!("{:.2}", runs[0].wall.as_secs_f64() / wall.as_secs_f64())),
+            memory.map_or_else(String::new, mebibytes),
+        ]
+    };
+    let mut rows = vec![row("Microsoft's engine", None, engine, None)];
+    for (contender, run) in contenders.iter().zip(&runs) {
+        rows.push(row(&contender.name, Some(run.wall), run.cpu.as_secs_f64(), Some(run.memory)));
     }
+    let head = ["", "time", "CPU", "records a second", "MiB a second", "CPU, engine = 1", "time, one thread = 1", "memory"];
+    page.table(&head, &rows);
+    same_rows(&work.join("result/db/p.edb"), meta["dump_after_recovery"]["sha256"].as_str().unwrap_or_default())?;
+    caches(shop, page, &work)?;
+    // What cannot be removed is in nobody's way.
+    _ = fs::remove_dir_all(&work);
+    Ok(())
 }
 
-/// CPU time of this process, all threads; 0 where the system has no `/proc`.
-fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
+/// Memory against the stated cache.
+fn caches(shop: &Workshop, page: &mut Page, work: &Path) -> Result<(), String> {
+    page.section(
+        "Memory",
+        "Replay in place with small caches. The database of `perf-replay-8k` has 320 MiB; what a run needs beside the cache is the log \
+         it reads, the window of work that the threads share, and the before images (64 MiB at most, then they go to a file).",
+    );
+    let mut rows = Vec::new();
+    for mebibytes_of_cache in [8, 64, 512] {
+        let contender = in_place(work, std::thread::available_parallelism().map_or(1, usize::from), mebibytes_of_cache)?;
+        let run = compare(&[contender], 1)?.pop().unwrap_or_default();
+        let beside = run.memory.saturating_sub(mebibytes_of_cache << 20);
+        rows.push(vec![format!("{mebibytes_of_cache} MiB"), seconds(run.wall), mebibytes(run.memory), mebibytes(beside)]);
+    }
+    _ = shop;
+    page.table(&["cache", "time", "memory at most", "beside the cache"], &rows);
+    Ok(())
+}
+
+/// A fresh copy of the crash state, replayed where it lies.
+fn in_place(work: &Path, threads: usize, cache: u64) -> Result<Contender, String> {
+    let (work, before) = (work.join("files"), set()?.folder().join("before"));
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(Contender::new(format!("replay, {threads} thread(s)"), move || {
+        _ = fs::remove_dir_all(&work);
+        let mut command = Command::new(&this);
+        if copy_folder(&before, &work).is_ok() {
+            command.arg("replay-in-place").arg(&work).args([threads.to_string(), cache.to_string()]);
+        }
+        command
+    }))
+}
+
+/// The whole command.
+fn recover(shop: &Workshop, work: &Path, cache: u64) -> Result<Contender, String> {
+    let (out, before, program) = (work.join("result"), set()?.folder().join("before"), shop.program.clone());
+    Ok(Contender::new("recover", move || {
+        _ = fs::remove_dir_all(&out);
+        let mut command = Command::new(&program);
+        command.arg("recover").arg(&before).arg("--out").arg(&out).args(["--quiet", "--cache", &cache.to_string()]);
+        command
+    }))
+}
+
+fn same_rows(database: &Path, expected: &str) -> Result<(), String> {
+    struct Hash(Sha256);
+    impl io::Write for Hash {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let folder = DiskFolder::read_only(database.parent().unwrap_or(Path::new("")));
+    let file = folder.open(Path::new("p.edb")).map_err(|error| error.to_string())?;
+    let database = Database::open("p.edb", file, 256 << 20).map_err(|error| error.to_string())?;
+    let mut hash = Hash(Sha256::new());
+    canonical::dump(&database, "p.edb", canonical::Tables::Users, &mut hash).map_err(|error| error.to_string())?;
+    let found: String = hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if found == expected { Ok(()) } else { Err(format!("the rows are not the engine's: {found}, wanted {expected}")) }
+}
+
+/// `xtask replay-in-place FOLDER THREADS CACHE_MIB`: what is timed.
+///
+/// # Errors
+/// In words.
+pub fn child(arguments: &[&str]) -> Result<(), String> {
+    let [root, threads, cache] = arguments else { return Err("replay-in-place FOLDER THREADS CACHE_MIB".into()) };
+    let number = |text: &str| text.parse::<usize>().map_err(|error| error.to_string());
+    let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(root));
+    let mut streams = StreamFiles::find(&*folder, Path::new("log")).map_err(|error| error.to_string())?;
+    let files = streams.pop().ok_or("no logs")?;
+    let path = PathBuf::from("db/p.edb");
+    let setup = Setup {
+        logs: Logs { folder: folder.clone(), files },
+        folder,
+        naming: Naming { candidates: vec![Candidate { path, signature: None }], map: Vec::new() },
+        options: Options { cache_bytes: number(cache)? << 20, threads: number(threads)?, ..Options::default() },
+    };
+    let ambient = Ambient::repeatable(LogTime::utc(2030, 1, 2, 3, 4, 5, 6), 7);
+    let report = run::replay(&setup, &ambient, &mut ()).map_err(|failure| failure.error.to_string())?;
+    if report.ending == run::Ending::Recovered { Ok(()) } else { Err(format!("{:?}", report.ending)) }
 }

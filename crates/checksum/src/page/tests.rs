@@ -47,6 +47,7 @@ fn every_size_verifies_after_its_checksum_was_set() {
     }
 }
 
+// trap db-2 D8
 #[test]
 fn d8_the_old_format_compares_the_number_and_includes_it_in_the_xor() {
     let mut page = worked(4096);
@@ -57,6 +58,7 @@ fn d8_the_old_format_compares_the_number_and_includes_it_in_the_xor() {
     assert_eq!(damage.written_for, Some(42));
 }
 
+// trap db-2 D5
 #[test]
 fn d5_only_a_page_of_zeros_is_uninitialised() {
     let mut page = vec![0; 4096];
@@ -65,6 +67,7 @@ fn d5_only_a_page_of_zeros_is_uninitialised() {
     assert!(matches!(verify_page(&page, 1), PageVerdict::Damaged(_)));
 }
 
+// trap db-2 D7
 #[test]
 fn d7_block_0_of_a_large_page_covers_the_checksums_of_the_others() {
     let mut page = worked(16384);
@@ -74,6 +77,7 @@ fn d7_block_0_of_a_large_page_covers_the_checksums_of_the_others() {
     assert!(matches!(verify_page(&page, 42), PageVerdict::Damaged(_)));
 }
 
+// trap db-2 D9
 #[test]
 fn d9_a_page_at_the_wrong_place_names_the_page_it_was_written_for() {
     for size in [4096, 32768] {
@@ -82,6 +86,7 @@ fn d9_a_page_at_the_wrong_place_names_the_page_it_was_written_for() {
     }
 }
 
+// trap db-2 D10
 #[test]
 fn d10_the_format_flag_is_never_corrected() {
     let mut page = worked(4096);

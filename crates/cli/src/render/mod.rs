@@ -3,6 +3,7 @@
 pub mod inspect;
 pub mod recover;
 pub mod survey;
+pub mod verify;
 
 use anchorlog_format::finding::Finding;
 
@@ -17,6 +18,9 @@ pub fn finding(finding: &Finding) -> String {
         text.push_str(&format!(": {place}"));
     }
     text.push_str(&format!(": {}", finding.message));
+    if let Some(rule) = finding.rule {
+        text.push_str(&format!(" [{rule}]"));
+    }
     let meaning = finding.jet.map_or("", |jet| jet.meaning());
     if finding.severity == anchorlog_format::finding::Severity::Error && !meaning.is_empty() {
         text.push_str(&format!("\n  means: {meaning}"));

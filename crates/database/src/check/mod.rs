@@ -1,33 +1,52 @@
-//! Verifying a database: every page, every tree, every record and long value, and the space they lie in.
+//! Verifying a database: every page, every tree, every record and long value, and the space they lie in, by the numbered invariants of
+//! `db-3 §18` ([`rule`]).
 //!
-//! Findings stream out as they are made; nothing stops at the first. The trees come first, because only they tell which pages matter
-//! (trap D25); then every page of the file is read and its checksum verified. Memory is that of the page cache, the schema, and two bits
-//! for each page.
+//! First all pages are read in the order of the file and their checksums verified; then space is surveyed; then the trees are walked: one
+//! thread goes over their inner pages and hands the leaves on in batches, the others read those and decode what they hold. Whatever
+//! the threads do, findings come out in the same order: that of the file, then that of the trees.
+//!
+//! Memory: the page cache that the database was opened with, the schema, the extents of all trees, four bits for each page, and for each
+//! thread a quarter of a MiB of pages with four batches of leaves waiting (a batch names 64 pages of 4 KiB, or all of one long value).
 //!
 //! On a dirty database trees and space may break their rules without being damaged (trap D34): such findings are warnings there.
 
+mod compare;
 mod content;
-mod index;
+mod flush;
+mod header;
+mod inner;
+mod lands;
+mod leaf;
+mod ledger;
+mod member;
+mod object_map;
+mod ordered;
 mod pages;
 mod report;
+pub mod rule;
 mod scan;
+mod shadow;
+mod source;
 mod space;
-mod walk;
+mod spans;
+mod trees;
 
-use crate::cache::PageFault;
-use crate::catalog::{Catalog, Table};
+pub use flush::FlushMap;
+
+use crate::catalog::Catalog;
 use crate::cursor::Tree;
 use crate::database::Database;
-use crate::error::Error;
-use anchorlog_format::database::header::Copies;
-use anchorlog_format::finding::{Finding, Place};
+use crate::space::Space;
+use anchorlog_format::finding::Finding;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::space::{CATALOG, CATALOG_SHADOW, DATABASE_ROOT};
-use anchorlog_format::units::{ObjectId, PageNumber};
+use anchorlog_format::space::{CATALOG, CATALOG_SHADOW, DATABASE_ROOT, FixedTree};
+use anchorlog_format::units::{Dbtime, PageNumber};
 use pages::PageSet;
 use report::Report;
+use rule::Breaks as _;
+use scan::{Owner, Scanned};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::num::NonZero;
 
 /// What a check saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -36,12 +55,16 @@ pub struct Counts {
     pub pages: u64,
     /// Pages whose bytes are all zero.
     pub uninitialised: u64,
-    /// Pages whose checksum does not hold.
+    /// Pages whose checksum does not hold, copies of the header included.
     pub bad_checksums: u64,
     /// Pages with single flipped bits that the checksum locates.
     pub correctable: u64,
     /// Large pages that carry another number.
     pub wrong_numbers: u64,
+    /// The highest page time.
+    pub highest_dbtime: Dbtime,
+    /// The page that has it.
+    pub highest_dbtime_page: PageNumber,
     /// Trees walked.
     pub trees: u64,
     /// Pages of trees.
@@ -58,8 +81,10 @@ pub struct Counts {
     pub indexes_proved_by_bookmark: u64,
     /// Secondary indexes that were not held against the records.
     pub indexes_not_proved: u64,
-    /// Pages available in some tree.
+    /// Pages available in some tree, those that the bits of a single extent cannot name included.
     pub available: u64,
+    /// Pages that the database's root keeps out of use.
+    pub shelved: u64,
     /// Pages that are owned, but neither used nor available.
     pub leaked: u64,
     /// Findings of severity error.
@@ -70,180 +95,155 @@ pub struct Counts {
     pub notes: u64,
 }
 
-/// Checks a database and hands each finding to `sink`.
+impl Counts {
+    fn add_pages(&mut self, other: &Self) {
+        self.pages += other.pages;
+        self.uninitialised += other.uninitialised;
+        self.bad_checksums += other.bad_checksums;
+        self.correctable += other.correctable;
+        self.wrong_numbers += other.wrong_numbers;
+        self.saw_dbtime(other.highest_dbtime, other.highest_dbtime_page);
+    }
+    fn saw_dbtime(&mut self, dbtime: Dbtime, page: PageNumber) {
+        // Values from the very top mark pages that a shrink or a revert made.
+        if dbtime > self.highest_dbtime && dbtime < Dbtime::REVERTED_ROOT {
+            self.highest_dbtime = dbtime;
+            self.highest_dbtime_page = page;
+        }
+    }
+}
+
+/// How much is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// Headers, and the checksum of every page: what `eseutil /k` does.
+    Checksums,
+    /// Headers, space, catalog, and the inner pages of every tree: a small part of the file.
+    Quick,
+    /// Everything.
+    #[default]
+    Full,
+}
+
+/// How to check.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// How much is looked at.
+    pub depth: Depth,
+    /// Threads; none for as many as there are processors.
+    pub threads: Option<NonZero<usize>>,
+    /// The flush map beside the database, where it can be trusted.
+    pub flush_map: Option<FlushMap>,
+}
+
+/// Follows a check.
+pub trait Watch {
+    /// A finding was made.
+    fn finding(&mut self, finding: Finding);
+    /// So much of a phase is done. `false` ends the check: what was found so far stands.
+    fn progress(&mut self, phase: &'static str, done: u64, total: u64) -> bool {
+        let _ = (phase, done, total);
+        true
+    }
+}
+
+/// Takes findings alone.
+struct Sink<'s>(&'s mut dyn FnMut(Finding));
+
+impl Watch for Sink<'_> {
+    fn finding(&mut self, finding: Finding) {
+        (self.0)(finding);
+    }
+}
+
+/// Checks everything, on all processors, and hands each finding to `sink`.
 pub fn check(database: &Database, sink: &mut dyn FnMut(Finding)) -> Counts {
-    let mut check = Check::new(database, sink);
+    check_with(database, &Options::default(), &mut Sink(sink))
+}
+
+/// Checks a database as `options` say.
+pub fn check_with(database: &Database, options: &Options, watch: &mut dyn Watch) -> Counts {
+    let dirty = database.header().header.state.is_dirty();
+    let mut report = Report::new(watch, dirty, database.place());
     if database.header().header.is_temporary() {
-        check.temporary();
-        return check.report.counts;
+        header::temporary(database, &mut report);
+        return report.counts;
     }
-    check.header();
-    check.database_root();
-    let catalog = check.catalog();
-    for table in catalog.tables.values() {
-        check.table(table);
+    header::header(database, options.depth == Depth::Checksums, &mut report);
+    let trailer = header::trailer(database, &mut report);
+    let last_owned = last_owned(database);
+    let threads = options.threads.map_or_else(processors, NonZero::get);
+    let scanned = if options.depth == Depth::Quick {
+        Scanned::nothing(database)
+    } else {
+        scan::scan(database, threads, options.flush_map.as_ref(), trailer, last_owned, &mut report)
+    };
+    if options.depth == Depth::Checksums || !scanned.complete {
+        for page in scanned.bad.iter() {
+            scan::bad_page(database, page, last_owned, Owner::Unknown, &mut report);
+        }
+        return report.counts;
     }
-    check.shadow();
-    check.accounts();
-    check.scan();
-    check.report.counts
+    header::file_size(database, last_owned, trailer, &mut report);
+    let catalog = catalog(database, &scanned.good, last_owned, &mut report);
+    let walk = trees::Trees { database, catalog: &catalog, good: &scanned.good, last_owned, depth: options.depth, threads };
+    let Some(seen) = walk.check(&mut report) else { return report.counts };
+    if !seen.catalog_broken {
+        shadow::compare(database, &mut report);
+        if !report.dirty {
+            object_map::compare(database, &catalog, &mut report);
+        }
+    }
+    // Walking the tree that leads to a page has said what is wrong with it.
+    for page in scanned.bad.iter().filter(|&page| !seen.used.contains(page)) {
+        let owner = if seen.holes { Owner::Unknown } else { Owner::Nothing };
+        scan::bad_page(database, page, last_owned, owner, &mut report);
+    }
+    report.counts
 }
 
-/// Flag of the header: the catalog has no copy.
-const SHADOWING_DISABLED: u32 = 1;
-
-/// A check while it runs.
-struct Check<'d, 's> {
-    database: &'d Database,
-    report: Report<'s>,
-    /// Pages that trees lead to.
-    used: PageSet,
-    /// Pages that trees say are available.
-    available: PageSet,
-    /// Pages that are in no list and in no tree without being lost: split buffers, and what lies behind the bits of a single extent.
-    set_aside: PageSet,
-    /// Pages whose own damage has been reported.
-    reported: PageSet,
-    /// Root page to object id of every tree walked: two trees never share a root (I49).
-    roots: BTreeMap<PageNumber, ObjectId>,
-    /// The last page that the database owns; beyond it anything may lie (trap D7 of db-1).
-    last_owned: PageNumber,
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// What a tree is, and what its pages must therefore be.
-#[derive(Clone)]
-struct Member {
-    /// In messages.
-    name: String,
-    tree: Tree,
-    kind: Kind,
-    /// Root of the tree that gives it space.
-    parent: PageNumber,
+/// The last page that the database owns: beyond it anything may lie (trap D7 of db-1). Where that cannot be told, the last of the file.
+fn last_owned(database: &Database) -> PageNumber {
+    let root = Tree { root: DATABASE_ROOT.root, objid: DATABASE_ROOT.objid };
+    let space = Space::read(database, root).ok().filter(|space| space.errors.is_empty());
+    space.and_then(|space| space.last_owned()).unwrap_or(PageNumber(database.pages()))
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// The database's root: no data.
-    Database,
-    Table,
-    Index {
-        unique: bool,
-    },
-    LongValues,
-    /// Owned or available extents.
-    Space,
+/// Reads the schema: from the copy of the catalog where only that is whole, and otherwise with what the copy has beside it.
+fn catalog(database: &Database, good: &PageSet, last_owned: PageNumber, report: &mut Report<'_>) -> Catalog {
+    let mut catalog = Catalog::read(database);
+    let mut findings = report.findings();
+    let whole = |tree: &FixedTree, read: &Catalog| {
+        let listed = read.errors.is_empty() && read.tables.contains_key(&CATALOG.objid);
+        listed && trees::Trees::is_whole(database, good, last_owned, tree)
+    };
+    let is_whole = whole(&CATALOG, &catalog);
+    for error in std::mem::take(&mut catalog.errors) {
+        // What is wrong with its pages is for whoever walks its tree.
+        if error.jet == JetCode::CATALOG_CORRUPTED {
+            findings.rule(&error.breaks(rule::CONTENT));
+        }
+    }
+    if !is_whole {
+        let mut shadow = Catalog::read_shadow(database);
+        if whole(&CATALOG_SHADOW, &shadow) {
+            std::mem::swap(&mut catalog, &mut shadow);
+        }
+        for (objid, table) in shadow.tables {
+            catalog.tables.entry(objid).or_insert(table);
+        }
+    }
+    for objid in &catalog.leftovers {
+        let message = format!("the catalog has rows of object {objid}, but no such table: left behind when it was dropped");
+        findings.add(Finding::note(database.place().object("MSysObjects"), message).breaks(rule::CONTENT));
+    }
+    report.take(findings);
+    catalog
 }
 
-impl<'d, 's> Check<'d, 's> {
-    fn new(database: &'d Database, sink: &'s mut dyn FnMut(Finding)) -> Self {
-        let pages = database.pages();
-        Self {
-            database,
-            report: Report::new(sink, database.header().header.state.is_dirty()),
-            used: PageSet::new(pages),
-            available: PageSet::new(pages),
-            set_aside: PageSet::new(pages),
-            reported: PageSet::new(pages),
-            roots: BTreeMap::new(),
-            last_owned: PageNumber(pages),
-        }
-    }
-    /// Trap D28 of db-1: such a file looks like a database, but its pages carry no checksums, and nothing can ever be read from it.
-    fn temporary(&mut self) {
-        let message = "a temporary database: it held sorted rows of a running engine, and is of no use without it";
-        self.report.finding(
-            Finding::error(self.database.place(), JetCode::DATABASE_DIRTY_SHUTDOWN, message)
-                .with_hint("leave it out; the engine makes a new one"),
-        );
-    }
-    fn header(&mut self) {
-        let place = self.database.place();
-        let damaged = |which: &str, other: &str| {
-            let message = format!("the {which} copy of the header is damaged; the {other} one was taken");
-            Finding::error(place.clone(), JetCode::READ_VERIFY_FAILURE, message)
-        };
-        match self.database.copies() {
-            Copies::BothGood => {}
-            Copies::Different => {
-                self.report.finding(Finding::warning(place.clone(), "the two copies of the header differ; the first one holds"));
-            }
-            Copies::ShadowDamaged => self.report.finding(damaged("second", "first")),
-            Copies::PrimaryDamaged => self.report.finding(damaged("first", "second")),
-        }
-        for rule in self.database.header().header.broken_rules() {
-            self.report.finding(Finding::warning(place.clone(), format!("header: {rule}")));
-        }
-        if self.report.dirty {
-            let message = "the database is dirty: its trees are whole only after recovery";
-            self.report.finding(Finding::note(place, message).with_jet(JetCode::DATABASE_DIRTY_SHUTDOWN));
-        }
-    }
-    fn database_root(&mut self) {
-        let tree = Tree { root: DATABASE_ROOT.root, objid: DATABASE_ROOT.objid };
-        let member = Member { name: "database".into(), tree, kind: Kind::Database, parent: PageNumber::NONE };
-        self.member(&member, &mut |_, _| {});
-    }
-    /// Reads the schema; where the catalog is damaged, tables that only its copy has are added.
-    fn catalog(&mut self) -> Catalog {
-        let mut catalog = Catalog::read(self.database);
-        for error in std::mem::take(&mut catalog.errors) {
-            self.report.rule(error);
-        }
-        let lists_itself = catalog.tables.contains_key(&CATALOG.objid);
-        if !lists_itself || self.report.counts.errors > 0 {
-            let shadow = Catalog::read_shadow(self.database);
-            for (objid, table) in shadow.tables {
-                catalog.tables.entry(objid).or_insert(table);
-            }
-        }
-        for objid in &catalog.leftovers {
-            let message = format!("the catalog has rows of object {objid}, but no such table");
-            self.report.finding(Finding::warning(self.database.place().object("MSysObjects"), message));
-        }
-        catalog
-    }
-    fn table(&mut self, table: &Table) {
-        let parent = if table.tree.objid == DATABASE_ROOT.objid { PageNumber::NONE } else { DATABASE_ROOT.root };
-        let member = Member { name: table.name.clone(), tree: table.tree, kind: Kind::Table, parent };
-        let errors = self.report.counts.errors;
-        let (references, expected) = self.rows(&member, table);
-        let whole = self.report.counts.errors == errors;
-        for (index, expected) in table.secondaries().zip(&expected) {
-            // Where records could not be read, what they call for is not known.
-            let nothing = index::Expected::nothing();
-            self.index(table, index, if whole { expected } else { &nothing });
-        }
-        if let Some(tree) = table.long_values {
-            let name = format!("{}, long values", table.name);
-            let member = Member { name, tree, kind: Kind::LongValues, parent: table.tree.root };
-            self.long_values(&member, table, references);
-        }
-    }
-    /// The copy of the catalog has the same rows, or none (trap R20).
-    fn shadow(&mut self) {
-        let disabled = self.database.header().header.flags & SHADOWING_DISABLED != 0;
-        let digest = |root, objid| content::digest(self.database, Tree { root, objid });
-        let catalog = digest(CATALOG.root, CATALOG.objid);
-        let shadow = digest(CATALOG_SHADOW.root, CATALOG_SHADOW.objid);
-        if let (Some(catalog), Some(shadow)) = (catalog, shadow)
-            && catalog != shadow
-            && !(disabled && shadow.entries == 0)
-        {
-            let message =
-                format!("the copy of the catalog differs from the catalog: {} rows and {}", shadow.entries, catalog.entries);
-            self.report.finding(Finding::warning(self.database.place().object("MSysObjectsShadow"), message));
-        }
-    }
-    fn at(&self, member: &Member) -> Place {
-        self.database.place().object(member.name.clone())
-    }
-    /// A page that cannot be had: reported once, however many ways lead to it.
-    fn unreadable(&mut self, member: &Member, page: PageNumber, mut error: Error) {
-        if self.reported.insert(page) {
-            error.place.object = Some(member.name.clone());
-            // A crash leaves links to pages that were never written (trap D24): redo makes them.
-            let unwritten = error.jet == PageFault::Uninitialised.jet() || error.jet == PageFault::BeyondEnd.jet();
-            if unwritten { self.report.rule(error) } else { self.report.page(error) }
-        }
-    }
-}
+/// A page that is older than the flush map knows.
+const LOST: &str = "the page is older than the flush map knows: a write of it was lost";

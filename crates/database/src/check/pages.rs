@@ -25,6 +25,19 @@ impl PageSet {
     pub(super) fn contains(&self, page: PageNumber) -> bool {
         self.place(page).is_some_and(|(word, bit)| self.words[word] & bit != 0)
     }
+    /// Adds those of 64 pages, from `first` on, whose bits are set; `first` is one above a multiple of 64.
+    pub(super) fn insert_word(&mut self, first: PageNumber, word: u64) {
+        let at = usize::try_from(first.0.saturating_sub(1) / 64).unwrap_or(usize::MAX);
+        if let Some(place) = self.words.get_mut(at) {
+            *place |= word;
+        }
+    }
+    /// The pages, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = PageNumber> {
+        (0..).zip(&self.words).filter(|(_, word)| **word != 0).flat_map(|(at, &word)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit: u32| PageNumber(at * 64 + bit + 1))
+        })
+    }
     /// Pages in the set.
     pub(super) fn len(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
@@ -50,5 +63,7 @@ mod tests {
         assert!(set.insert(PageNumber(131)) && !set.contains(PageNumber(131)));
         assert!(set.insert(PageNumber(0)) && !set.contains(PageNumber(0)));
         assert_eq!(set.len(), 2);
+        set.insert_word(PageNumber(65), 0b101);
+        assert_eq!(set.iter().map(|page| page.0).collect::<Vec<_>>(), [1, 65, 67, 130]);
     }
 }

@@ -238,6 +238,7 @@ fn bit_place(entry: u32) -> Option<(usize, u32)> {
 mod tests {
     use super::*;
 
+    // trap db-1 D17
     #[test]
     fn d17_entry_zero_is_page_zero_so_page_one_has_bits_five_and_four() {
         let mut page = vec![0; MAP_PAGE];
@@ -271,6 +272,7 @@ mod tests {
         (map, database)
     }
 
+    // trap db-1 D16
     #[test]
     fn d16_one_matching_signature_is_enough_and_two_unset_ones_are_not() {
         let (mut map, mut database) = pair();

@@ -14,6 +14,7 @@ fn file(primary: &HeaderPage, shadow: &HeaderPage) -> Vec<u8> {
     [primary.to_bytes(), shadow.to_bytes(), vec![0; 65_536]].concat()
 }
 
+// trap db-1 D1
 #[test]
 fn d1_attach_has_its_time_before_its_position_and_detach_too_but_consistent_not() {
     let mut page = vec![0; 4096];
@@ -29,6 +30,7 @@ fn d1_attach_has_its_time_before_its_position_and_detach_too_but_consistent_not(
     assert_eq!((header.attach_time.0[0], header.detach_time.0[0]), (59, 58));
 }
 
+// trap db-1 D2
 #[test]
 fn d2_a_flipped_bit_in_a_header_is_damage_and_never_corrected() {
     let page = database(PageSize::FOUR_KIB);
@@ -40,6 +42,7 @@ fn d2_a_flipped_bit_in_a_header_is_damage_and_never_corrected() {
     assert_eq!(HeaderPage::elect(&bytes).unwrap_err(), HeaderFault::Corrupt);
 }
 
+// trap db-1 D3
 #[test]
 fn d3_the_primary_wins_even_over_a_newer_valid_shadow() {
     let old = database(PageSize::FOUR_KIB);
@@ -49,6 +52,7 @@ fn d3_the_primary_wins_even_over_a_newer_valid_shadow() {
     assert_eq!((elected.header.dbtime, copies), (Dbtime(0), Copies::Different));
 }
 
+// trap db-1 D4
 #[test]
 fn d4_a_page_size_of_zero_means_4096() {
     let mut page = database(PageSize::FOUR_KIB);
@@ -57,6 +61,7 @@ fn d4_a_page_size_of_zero_means_4096() {
     assert_eq!(elected.page_size(), PageSize::FOUR_KIB);
 }
 
+// traps db-1 D5, S1
 #[test]
 fn d5_a_checksum_that_holds_by_accident_for_another_size_is_not_taken() {
     // Everything behind the first 4 KiB is zero, so the XOR over 4 KiB equals the XOR over 32 KiB: only the field decides.
@@ -67,6 +72,7 @@ fn d5_a_checksum_that_holds_by_accident_for_another_size_is_not_taken() {
     assert_eq!(HeaderPage::elect(&bytes).unwrap().0.page_size(), size);
 }
 
+// trap db-1 D6
 #[test]
 fn d6_the_file_type_lies_at_an_odd_offset_and_zero_is_legal() {
     let mut page = database(PageSize::FOUR_KIB);
@@ -77,6 +83,15 @@ fn d6_the_file_type_lies_at_an_odd_offset_and_zero_is_legal() {
     assert_eq!(page.header.check_kind(), Err(HeaderFault::FileType(FileType::Log, 0)));
 }
 
+// trap db-1 D8
+#[test]
+fn d8_months_count_from_one_and_years_from_1900() {
+    let time = LogTime([5, 4, 3, 21, 11, 126, 0, 0]);
+    assert_eq!(time.to_string(), "2026-11-21T03:04:05.000 (local time of the writer)");
+    assert_eq!(LogTime::utc(2026, 11, 21, 3, 4, 5, 0).0[..6], time.0[..6]);
+}
+
+// trap db-1 D9
 #[test]
 fn d9_a_dirty_nibble_in_a_time_survives_reading_and_writing() {
     let mut page = database(PageSize::FOUR_KIB);
@@ -86,11 +101,13 @@ fn d9_a_dirty_nibble_in_a_time_survives_reading_and_writing() {
     assert_eq!(elected.header.signature, page.header.signature);
 }
 
+// trap db-1 D14
 #[test]
 fn d14_a_new_database_is_created_as_update_20_of_0x620() {
     assert_eq!(DatabaseVersion::CREATED, DatabaseVersion { version: 0x620, update: 20, minor: 0 });
 }
 
+// trap db-1 D19
 #[test]
 fn d19_a_higher_minor_opens_and_a_higher_update_does_not() {
     let mut page = database(PageSize::FOUR_KIB);
@@ -101,6 +118,7 @@ fn d19_a_higher_minor_opens_and_a_higher_update_does_not() {
     assert_eq!(fault.jet(), JetCode::INVALID_DATABASE_VERSION);
 }
 
+// traps db-1 D20, R37
 #[test]
 fn d20_large_pages_before_update_17_are_refused() {
     let mut page = database(PageSize::from_field(16_384).unwrap());
@@ -111,6 +129,7 @@ fn d20_large_pages_before_update_17_are_refused() {
     assert_eq!(page.header.check_kind(), Ok(()));
 }
 
+// trap db-1 D21
 #[test]
 fn d21_bytes_of_a_newer_format_behind_the_declared_fields_are_kept() {
     let page = database(PageSize::FOUR_KIB);
@@ -125,6 +144,7 @@ fn d21_bytes_of_a_newer_format_behind_the_declared_fields_are_kept() {
     assert!(verify_header_xor(&written));
 }
 
+// trap db-1 D28
 #[test]
 fn d28_a_temporary_database_is_told_by_its_state_and_slot() {
     let mut page = database(PageSize::FOUR_KIB);
@@ -184,6 +204,7 @@ fn streamed() -> (DatabaseHeader, Trailer) {
     (header, trailer)
 }
 
+// trap db-1 D30
 #[test]
 fn d30_only_the_trailer_knows_how_far_a_streamed_copy_must_be_replayed() {
     let (mut header, mut trailer) = streamed();

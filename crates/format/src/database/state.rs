@@ -172,6 +172,7 @@ mod tests {
         }
     }
 
+    // trap db-1 D11
     #[test]
     fn d11_a_patched_database_never_becomes_clean_directly() {
         assert!(!DirtyAndPatched.may_become(CleanShutdown));

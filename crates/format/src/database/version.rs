@@ -261,6 +261,7 @@ mod tests {
         assert!(!DatabaseVersion::new(100, 999).has(Feature::LastResize));
     }
 
+    // trap db-1 D19
     #[test]
     fn d19_a_higher_minor_is_fine_and_a_higher_update_is_not() {
         assert_eq!(DatabaseVersion::new(290, 9999).known(), Known::Fully);

@@ -204,6 +204,7 @@ mod tests {
         assert!(parse("ééé00001.log").is_some());
     }
 
+    // traps G25, S16
     #[test]
     fn g25_five_digits_up_to_fffff_and_order_by_value() {
         let naming = Naming { base: "edb".into(), extension: Extension::Log, wide: false };

@@ -12,3 +12,6 @@ pub use editor::{NewNode, NoRoom, PageEditor};
 pub use header::PageFlags;
 pub use node::{Node, NodeFlags};
 pub use view::Page;
+
+#[cfg(test)]
+mod tests;

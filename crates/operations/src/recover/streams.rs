@@ -2,9 +2,11 @@
 
 use super::sources::Sources;
 use crate::identify::Content;
+use anchorlog_format::log::file::FILE_SIZE_MAX;
 use anchorlog_format::log::names::{Extension, Naming};
 use anchorlog_format::units::Signature;
 use anchorlog_replay::stream::files::StreamFiles;
+use anchorlog_storage::{Folder, read_all};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,8 +26,9 @@ pub enum StreamChoice {
 pub(super) fn choose(sources: &Sources) -> io::Result<StreamChoice> {
     let mut found = Vec::new();
     for place in places(sources) {
-        for stream in StreamFiles::find(sources, &place)? {
+        for mut stream in StreamFiles::find(sources, &place)? {
             if is_stream(sources, &stream) {
+                forget_copy_of_current(sources, &mut stream);
                 let signature = signature_of(sources, &stream);
                 found.push((stream, signature));
             }
@@ -50,6 +53,19 @@ pub(super) fn choose(sources: &Sources) -> io::Result<StreamChoice> {
             found.iter().map(|(stream, _)| format!("{} in {}", stream.naming.base, shown(&stream.folder))).collect(),
         ),
     })
+}
+
+/// The current log may have been copied under the name that it will have as an archive; one that differs stays, to be refused (trap G27).
+fn forget_copy_of_current(sources: &Sources, stream: &mut StreamFiles) {
+    let Some(current) = &stream.current else { return };
+    let Some(Content::Log(header)) = sources.get(current).map(|source| &source.identified.content) else { return };
+    let content = |path: &Path| sources.open(path).and_then(|file| read_all(&*file, FILE_SIZE_MAX)).ok();
+    if let Some(archive) = stream.archives.get(&header.generation).cloned()
+        && content(&archive).is_some_and(|bytes| content(current) == Some(bytes))
+    {
+        stream.archives.remove(&header.generation);
+        stream.doubled.push(archive);
+    }
 }
 
 /// A stream without a file, for the place where its logs would lie.

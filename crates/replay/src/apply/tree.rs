@@ -342,6 +342,7 @@ const fn unique_flag(unique: bool) -> u32 {
 mod tests {
     use super::*;
 
+    // trap db-3 D33
     #[test]
     fn d33_pages_behind_the_bitmap_become_free_at_conversion() {
         assert_eq!(free_runs(PageNumber(10), 40, u32::MAX), [(PageNumber(49), 39)]);

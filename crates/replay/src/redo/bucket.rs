@@ -60,6 +60,8 @@ pub(super) struct Slot {
     state: State,
     /// Whether reading it should not wait for the record that needs it.
     ahead: bool,
+    /// Flags and page time of the image in the file, where it was read and is sound.
+    pub met: Option<(PageFlags, Dbtime)>,
     /// A failure of reading ahead: it counts at the record that needs the page.
     trouble: Option<io::Error>,
     /// The redo maps that it stands in, a bit for each [`Reason`].
@@ -134,7 +136,7 @@ impl Slot {
             CheckedOut::There { file, offset, length } => (Box::default(), false, State::Unread { file, offset, length }),
             CheckedOut::BeyondEnd => (Box::default(), false, State::Seen(Lookup::BeyondEnd)),
         };
-        Self { key, image, dirty, state, ahead, trouble: None, noted, passed_over }
+        Self { key, image, dirty, state, ahead, met: None, trouble: None, noted, passed_over }
     }
     /// Whether there is an image that is worth keeping.
     pub fn is_good(&self) -> bool {
@@ -156,6 +158,9 @@ impl Slot {
                     Lookup::BeyondEnd
                 } else {
                     let lookup = judge(&mut image, self.key.1);
+                    if lookup == Lookup::Present {
+                        self.met = Page::new(&image).map(|page| (page.flags(), page.dbtime()));
+                    }
                     self.image = image;
                     lookup
                 }

@@ -110,6 +110,9 @@ impl Redo {
         buckets.sort_by_key(|bucket| bucket.number);
         for (&bucket, &place) in running.numbers.iter().zip(&running.shared.places) {
             let slot = buckets.get_mut(bucket).and_then(|bucket| bucket.slots.get_mut(place as usize));
+            if let Some((slot, (flags, dbtime))) = slot.as_deref().and_then(|slot| Some((slot, slot.met?))) {
+                self.cache.met(slot.key, flags, dbtime);
+            }
             if let Some(slot) = slot.filter(|slot| slot.is_good()) {
                 self.cache.check_in(slot.key, std::mem::take(&mut slot.image), slot.dirty);
             }

@@ -16,7 +16,7 @@ pub struct StreamFiles {
     pub naming: Naming,
     /// Archived logs by the generation that their names say.
     pub archives: BTreeMap<Generation, PathBuf>,
-    /// Archived logs whose generation another file has as well, with five digits and with eight.
+    /// Archived logs whose generation another file has as well: one name with five digits and one with eight, or a copy of the current log.
     pub doubled: Vec<PathBuf>,
     /// The current log.
     pub current: Option<PathBuf>,

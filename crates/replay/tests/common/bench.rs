@@ -30,7 +30,7 @@ pub struct Bench {
     pub redo: Redo,
     pub size: PageSize,
     position: LogPosition,
-    _work: tempfile::TempDir,
+    work: tempfile::TempDir,
 }
 
 /// Whether the database is inside its required range.
@@ -74,7 +74,13 @@ impl Bench {
             creating: false,
         };
         redo.databases.insert(DATABASE, database);
-        Self { redo, size, position: LogPosition::new(2, 1, 40), _work: work }
+        Self { redo, size, position: LogPosition::new(2, 1, 40), work }
+    }
+    /// What the disk holds of a page becomes bytes without any checksum that holds.
+    pub fn garble(&mut self, page: u32) {
+        let file = DiskFolder::new(self.work.path()).open_write(Path::new("db1.edb")).unwrap();
+        let noise: Vec<u8> = (1..=251).cycle().take(self.size.bytes()).collect();
+        file.write_at(self.size.offset_of(PageNumber(page)), &noise).unwrap();
     }
     /// The position of the record before.
     pub fn position(&self) -> LogPosition {

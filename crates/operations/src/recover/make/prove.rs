@@ -18,6 +18,25 @@ const FINDINGS_MAX: usize = 10_000;
 /// Bytes of pages in memory while the result is proved.
 const PROOF_CACHE: usize = 64 << 20;
 
+/// Keeps what is found, and asks whether to go on.
+struct Follow<'a> {
+    progress: &'a mut dyn Progress,
+    found: Vec<Finding>,
+    goes_on: bool,
+}
+
+impl check::Watch for Follow<'_> {
+    fn finding(&mut self, finding: Finding) {
+        if finding.severity > Severity::Note && self.found.len() < FINDINGS_MAX {
+            self.found.push(finding);
+        }
+    }
+    fn progress(&mut self, _: &'static str, _: u64, _: u64) -> bool {
+        self.goes_on &= self.progress.goes_on();
+        self.goes_on
+    }
+}
+
 /// Proves the result: everything that verify finds. Of a database that stays dirty, what redo to come cannot mend.
 pub(super) fn prove(work: &WorkFolder, report: &mut Report, progress: &mut dyn Progress) -> Result<(), MakeError> {
     let total = report.databases.len();
@@ -40,14 +59,11 @@ pub(super) fn prove(work: &WorkFolder, report: &mut Report, progress: &mut dyn P
                 continue;
             }
         };
-        let mut found: Vec<Finding> = Vec::new();
-        let counts = check::check(&opened, &mut |finding| {
-            if finding.severity > Severity::Note && found.len() < FINDINGS_MAX {
-                found.push(finding);
-            }
-        });
+        let mut follow = Follow { progress, found: Vec::new(), goes_on: true };
+        let counts = check::check_with(&opened, &check::Options::default(), &mut follow);
+        go_on(follow.goes_on)?;
+        report.findings.append(&mut follow.found);
         database.proof = Some(counts);
-        report.findings.append(&mut found);
     }
     Ok(())
 }

@@ -64,13 +64,17 @@ fn failure_of(failure: &Failure, keep_damage: bool) -> MakeError {
     }
 }
 
-/// Logs that do not continue the stream, or lie behind a stop, do not go into the result. Returns which they are.
+/// Logs that do not continue the stream, or lie behind a stop, do not go into the result, and no generation goes there twice: the copy of
+/// a log that recovery writes on would soon differ from it. Returns which they are.
 pub(super) fn leave_out(plan: &Plan, made: Option<&run::Report>, work: &WorkFolder) -> Result<Vec<String>, MakeError> {
     let folder = work.folder();
-    let behind = match plan.options.stop.filter(|_| plan.options.without_undo) {
+    let mut behind = match plan.options.stop.filter(|_| plan.options.without_undo) {
         Some(stop) => logs_behind(&folder, &plan.files, stop.generation()),
         None => Vec::new(),
     };
+    if made.is_some() {
+        behind.extend(plan.files.doubled.iter().cloned());
+    }
     let set_aside = made.map(|report| report.set_aside.as_slice()).unwrap_or_default();
     // What the run set aside it has removed itself.
     for path in &behind {
