@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod bench;
+mod crash;
 mod demo;
 mod diff;
 mod docs;
@@ -15,6 +16,11 @@ mod traps;
 const HELP: &str = "\
 cargo xtask CHORE
 
+  crash [--sets PART,…] [--seeds N] [--minutes N]
+             stop the machine behind every operation of a recovery in place, over all sets or those named: with each seed other
+             writes are lost, torn or kept; once more with little memory, without undo, and stopped twice
+  crash --kill N [--seed N]
+             kill the program N times at random moments while it recovers in place
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
   bench [--short] [NAME…]
              measure against peers; all benches at full size write docs/performance.md
@@ -40,6 +46,7 @@ fn main() -> ExitCode {
             println!("{HELP}");
             Ok(())
         }
+        ["crash", rest @ ..] => crash::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["replay-in-place", rest @ ..] => bench::replay_in_place(rest),

@@ -1,68 +1,18 @@
 //! `recover` as people and scripts use it: verdicts, consent, options, interruption and sudden death.
 
-use anchorlog_testkit::data::{self, EngineSet};
-use anchorlog_testkit::dump_text::{engine_dumps, first_difference};
+mod common;
+
+use anchorlog_testkit::data;
+use common::{anchorlog, code, content, copy_of, equals_the_engine, large, names, program, said, set};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-fn program() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_anchorlog"))
-}
-
-fn anchorlog(arguments: &[&str], folder: &Path) -> Output {
-    program().args(arguments).current_dir(folder).output().expect("the program starts")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or_else(|| panic!("the program was ended: {}", said(output)))
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 /// What the program printed, which must be one JSON value.
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
-}
-
-fn set(name: &str) -> EngineSet {
-    data::engine_set(name).expect("the set is in every checkout")
-}
-
-/// A copy of a part of a set, as `work` in a folder of its own.
-fn copy_of(name: &str, below: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    data::copy_folder(&set(name).folder().join(below), &folder.path().join("work")).unwrap();
-    folder
-}
-
-/// Every file below a folder, with its content.
-fn content(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut pending = vec![root.to_owned()];
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() {
-                pending.push(entry.path());
-            } else {
-                let name = entry.path().strip_prefix(root).unwrap().display().to_string();
-                files.insert(name, fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    files
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 /// The verdicts of a recovery's report; its JSON says everything else as well.
@@ -71,16 +21,6 @@ fn verdicts(output: &Output) -> Vec<String> {
     let report = if value["report"].is_null() { &value["plan"] } else { &value["report"] };
     let databases = report["databases"].as_array().unwrap_or_else(|| panic!("{value}"));
     databases.iter().map(|database| database["verdict"].as_str().unwrap().to_owned()).collect()
-}
-
-/// The dump of a database against the engine's of the first database in a file.
-fn equals_the_engine(database: &str, dump: &Path, folder: &Path) {
-    let output = anchorlog(&["dump", database], folder);
-    assert_eq!(code(&output), 0, "{}", said(&output));
-    let ours = String::from_utf8(output.stdout).unwrap();
-    let (_, theirs) = engine_dumps(dump).remove(0);
-    let content = |text: &str| text.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap();
-    assert_eq!(first_difference(&content(&ours), &content(&theirs)), None);
 }
 
 #[test]
@@ -284,11 +224,6 @@ fn every_command_says_how_it_is_used() {
     assert_eq!(code(&anchorlog(&[], here.path())), 2);
 }
 
-/// A set whose recovery takes a while, here and in a bare clone.
-fn large() -> &'static str {
-    ["mixed-32k-1db", "mixed-4k-circular"].into_iter().find(|name| data::engine_set(name).is_some()).expect("one is here")
-}
-
 /// The result of a run that was left alone: its files, and the engine's dump of its database.
 fn is_whole(out: &Path, folder: &Path) {
     let listed = anchorlog(&["recover", "work", "--out", "reference", "-q"], folder);
@@ -331,43 +266,6 @@ fn a_run_that_is_killed_at_any_moment_leaves_the_whole_result_or_none_and_the_ne
     let last = anchorlog(&["recover", "work", "--out", "new", "-q"], crash.path());
     assert_eq!(code(&last), 0, "{}", said(&last));
     assert_eq!(names(crash.path()), ["new", "work"]);
-}
-
-#[test]
-fn a_run_in_place_that_is_killed_at_any_moment_is_completed_or_begun_again_by_the_next() {
-    let original = set(large()).folder().join("before");
-    let time = {
-        let crash = copy_of(large(), "before");
-        let began = Instant::now();
-        assert_eq!(code(&anchorlog(&["recover", "work", "--in-place", "-q"], crash.path())), 0);
-        began.elapsed()
-    };
-    for part in 0..16_u32 {
-        let crash = copy_of(large(), "before");
-        let work = crash.path().join("work");
-        let mut run = program()
-            .args(["recover", "work", "--in-place", "-q"])
-            .current_dir(crash.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Most of the danger lies near the end.
-        std::thread::sleep(time * (part + 8) / 20);
-        _ = run.kill();
-        run.wait().unwrap();
-        let next = anchorlog(&["recover", "work", "--in-place", "-q"], crash.path());
-        assert_eq!(code(&next), 0, "{part}: {}", said(&next));
-        let left = content(&work);
-        assert!(left.keys().all(|name| !name.starts_with('.')), "{part}: {:?}", left.keys());
-        equals_the_engine("work/db/db1.edb", &set(large()).folder().join("dump.jsonl"), crash.path());
-        // Every original is there, in its place or set aside.
-        for (name, bytes) in content(&original) {
-            let aside =
-                left.iter().find(|(path, _)| path.starts_with("anchorlog-originals-") && path.ends_with(&format!("/{name}")));
-            let found = aside.map(|(_, bytes)| bytes).or_else(|| left.get(&name));
-            assert!(found == Some(&bytes), "{part}: the original {name} is lost");
-        }
-    }
 }
 
 #[cfg(unix)]

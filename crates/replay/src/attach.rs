@@ -187,6 +187,13 @@ pub fn decide_attach(file: FileState<'_>, logged: &Logged, context: Context) -> 
             return Outcome::Defer(Why::OtherDatabase);
         }
         return match header.attach_position.cmp(&logged.attach) {
+            // Of a database that came from another stream the record says nothing to compare. The engine has its checkpoint behind this
+            // attach before it closes a database; a recovery that a crash ended behind that has not.
+            std::cmp::Ordering::Equal
+                if header.state == DatabaseState::CleanShutdown && header.consistent_position > context.position =>
+            {
+                Outcome::Defer(Why::CleanLater)
+            }
             std::cmp::Ordering::Equal => open_now(header, context.position.generation),
             std::cmp::Ordering::Less if as_logged && logged.source == Source::AttachRecord => {
                 open_now(header, context.position.generation)

@@ -1,8 +1,10 @@
 //! The pages of the databases being replayed: a cache of stated size over their files.
 //!
-//! Replay works on copies that are published whole, so a changed page may go to its file at any time. One ending differs:
-//! recovery without undo may not let a page out that holds a change whose before image the log lacks (trap V39). Such a run keeps
-//! evicted pages in a side file until its end, and then decides page by page.
+//! Replay of copies that are published whole lets a changed page go to its file at any time. Two kinds of run may not: recovery without
+//! undo, where a page may hold a change whose before image the log lacks (trap V39), and recovery in place, where a crash must find
+//! files that the next run completes. Both keep evicted pages in a side file, and the database as it was, its size included, until
+//! [`PageCache::release`]: so no page is written before its records are durable, before the header knows of its generation, or while
+//! undo still needs what stands in the file (`log-6 §7.1` #1 to #3, traps X7, X8).
 
 use crate::flush::FlushMap;
 use crate::hash::Map;
@@ -45,6 +47,12 @@ struct Backing {
 struct Held {
     side: Arc<dyn File>,
     slots: Map<PageNumber, u64>,
+    /// Where the next slot goes.
+    end: u64,
+    /// Pages of the file that still count: it was cut to so many meanwhile, and may have grown again.
+    kept: u32,
+    /// Whether all changed pages are in the side file, as they go to the database.
+    sealed: bool,
 }
 
 struct Frame {
@@ -97,7 +105,7 @@ impl PageCache {
         side: Option<Arc<dyn File>>,
     ) -> io::Result<()> {
         let pages = pages_of(file.size()?, size);
-        let held = side.map(|side| Held { side, slots: Map::default() });
+        let held = side.map(|side| Held { side, slots: Map::default(), end: 0, kept: pages, sealed: false });
         self.backings.insert(database, Backing { file, size, pages, flush, held });
         Ok(())
     }
@@ -126,11 +134,17 @@ impl PageCache {
             return Ok(Lookup::BeyondEnd);
         }
         let mut image = vec![0; backing.size.bytes()].into_boxed_slice();
-        let (file, offset) = backing.place(page);
-        if file.read_at(offset, &mut image)? < image.len() {
+        if let Some((file, offset)) = backing.place(page)
+            && file.read_at(offset, &mut image)? < image.len()
+        {
             return Ok(Lookup::BeyondEnd);
         }
         let verdict = judge(&mut image, page);
+        if verdict == Lookup::Present
+            && let (Some(backing), Some(read)) = (self.backings.get_mut(&database), Page::new(&image))
+        {
+            backing.flush.meet(page, read);
+        }
         if matches!(verdict, Lookup::Present | Lookup::Zero) {
             self.insert((database, page), Frame { image, dirty: false, used: true })?;
         }
@@ -183,13 +197,26 @@ impl PageCache {
     pub fn resize(&mut self, database: DatabaseId, pages: u32) -> io::Result<()> {
         self.discard(database, |page| page.0 > pages);
         let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
-        backing.file.set_size(backing.size.file_size(pages))?;
+        match &mut backing.held {
+            Some(held) => {
+                held.slots.retain(|page, _| page.0 <= pages);
+                held.kept = held.kept.min(pages);
+            }
+            None => backing.file.set_size(backing.size.file_size(pages))?,
+        }
         backing.pages = pages;
+        backing.flush.truncate(PageNumber(pages));
+        Ok(())
+    }
+    /// Forgets what lies behind the last page that the database owns. The file is cut by the caller, once nothing needs that any more.
+    pub fn trim(&mut self, database: DatabaseId, pages: u32) {
+        self.discard(database, |page| page.0 > pages);
+        let Some(backing) = self.backings.get_mut(&database) else { return };
         if let Some(held) = &mut backing.held {
             held.slots.retain(|page, _| page.0 <= pages);
         }
+        backing.pages = pages;
         backing.flush.truncate(PageNumber(pages));
-        Ok(())
     }
     /// Makes pages read as never initialised.
     ///
@@ -197,16 +224,48 @@ impl PageCache {
     /// Any error of the file.
     pub fn zero(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) -> io::Result<()> {
         self.discard(database, |page| page >= first && page <= last);
-        let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
-        let zeros = vec![0; backing.size.bytes()];
-        for page in first.0..=last.0.min(backing.pages) {
-            backing.file.write_at(backing.size.offset_of(PageNumber(page)), &zeros)?;
-            backing.flush.forget(PageNumber(page));
-            if let Some(held) = &mut backing.held {
-                held.slots.remove(&PageNumber(page));
-            }
+        let Some(backing) = self.backings.get(&database) else { return Ok(()) };
+        let (bytes, last) = (backing.size.bytes(), last.0.min(backing.pages));
+        for page in first.0..=last {
+            let image = vec![0; bytes].into_boxed_slice();
+            self.insert((database, PageNumber(page)), Frame { image, dirty: true, used: false })?;
         }
         Ok(())
+    }
+    /// Puts every changed page of a database into its side file, as it will go to the database, and returns the pages by slot
+    /// ([`PageNumber::default`] where a slot is of no use). Pages for which `keep_out` holds are forgotten: they keep their older image.
+    /// Nothing where there is no side file.
+    ///
+    /// # Errors
+    /// Any error of the file.
+    pub fn seal(&mut self, database: DatabaseId, keep_out: impl Fn(PageNumber) -> bool) -> io::Result<Vec<PageNumber>> {
+        let pages = self.changed(database, keep_out);
+        let Some(backing) = self.backings.get_mut(&database) else { return Ok(Vec::new()) };
+        let mut image = vec![0; backing.size.bytes()];
+        for page in pages {
+            let frame = self.frames.get_mut(&(database, page)).filter(|frame| frame.dirty);
+            let image = match frame {
+                Some(frame) => &mut frame.image[..],
+                None => {
+                    let Some((file, offset)) = backing.place(page) else { continue };
+                    file.read_at(offset, &mut image)?;
+                    &mut image[..]
+                }
+            };
+            backing.finish(page, image);
+            backing.set_aside(page, image)?;
+        }
+        let Some(held) = &mut backing.held else { return Ok(Vec::new()) };
+        held.sealed = true;
+        let mut by_slot = Vec::new();
+        for (&page, &slot) in &held.slots {
+            let slot = usize::try_from(slot / backing.size.bytes_u64()).unwrap_or(usize::MAX);
+            if by_slot.len() <= slot {
+                by_slot.resize(slot + 1, PageNumber::default());
+            }
+            by_slot[slot] = page;
+        }
+        Ok(by_slot)
     }
     /// Writes every changed page of a database to its file, ascending. With a side file, the pages kept there as well, but not
     /// those for which `keep_out` holds: they keep their older image.
@@ -214,31 +273,62 @@ impl PageCache {
     /// # Errors
     /// Any error of the file.
     pub fn release(&mut self, database: DatabaseId, keep_out: impl Fn(PageNumber) -> bool) -> io::Result<()> {
+        let pages = self.changed(database, keep_out);
         let Some(backing) = self.backings.get_mut(&database) else { return Ok(()) };
-        let slots = backing.held.as_mut().map(|held| std::mem::take(&mut held.slots)).unwrap_or_default();
-        let changed = self.frames.iter().filter(|((owner, _), frame)| *owner == database && frame.dirty);
-        let mut pages: Vec<PageNumber> = changed.map(|((_, page), _)| *page).chain(slots.keys().copied()).collect();
-        pages.sort_unstable();
-        pages.dedup();
-        for page in pages {
-            let key = (database, page);
-            if keep_out(page) {
-                if let Some(frame) = self.frames.remove(&key) {
-                    self.bytes -= frame.image.len();
-                }
-                continue;
+        if let Some(held) = &backing.held {
+            let there = pages_of(backing.file.size()?, backing.size);
+            if held.kept < there && held.kept < backing.pages {
+                backing.file.set_size(backing.size.file_size(held.kept))?;
             }
-            if let Some(frame) = self.frames.get_mut(&key) {
-                backing.write(page, &mut frame.image)?;
+            if held.kept < backing.pages {
+                backing.file.set_size(backing.size.file_size(backing.pages))?;
+            }
+        }
+        let sealed = backing.held.as_ref().is_some_and(|held| held.sealed);
+        for page in pages {
+            if let Some(frame) = self.frames.get_mut(&(database, page)).filter(|frame| frame.dirty) {
+                if !sealed {
+                    backing.finish(page, &mut frame.image);
+                }
+                backing.file.write_at(backing.size.offset_of(page), &frame.image)?;
                 frame.dirty = false;
-            } else if let (Some(&slot), Some(held)) = (slots.get(&page), &backing.held) {
+            } else if let Some((file, offset)) = backing.place(page) {
                 let mut image = vec![0; backing.size.bytes()];
-                held.side.read_at(slot, &mut image)?;
-                backing.write(page, &mut image)?;
+                file.read_at(offset, &mut image)?;
+                if !sealed {
+                    backing.finish(page, &mut image);
+                }
+                backing.file.write_at(backing.size.offset_of(page), &image)?;
             }
             self.written += 1;
         }
+        if let Some(held) = &mut backing.held {
+            (held.kept, held.sealed) = (backing.pages, false);
+            held.slots.clear();
+        }
         Ok(())
+    }
+    /// Changed pages, ascending; those for which `keep_out` holds are forgotten.
+    fn changed(&mut self, database: DatabaseId, keep_out: impl Fn(PageNumber) -> bool) -> Vec<PageNumber> {
+        let slots = self.backings.get(&database).and_then(|backing| Some(&backing.held.as_ref()?.slots));
+        let dirty = self.frames.iter().filter(|((owner, _), frame)| *owner == database && frame.dirty);
+        let dirty = dirty.map(|((_, page), _)| *page);
+        let mut pages: Vec<PageNumber> = dirty.chain(slots.into_iter().flat_map(|slots| slots.keys().copied())).collect();
+        pages.sort_unstable();
+        pages.dedup();
+        pages.retain(|&page| {
+            let keep = !keep_out(page);
+            if !keep {
+                if let Some(frame) = self.frames.remove(&(database, page)) {
+                    self.bytes -= frame.image.len();
+                }
+                if let Some(held) = self.backings.get_mut(&database).and_then(|backing| backing.held.as_mut()) {
+                    held.slots.remove(&page);
+                }
+            }
+            keep
+        });
+        pages
     }
 
     fn insert(&mut self, key: Key, frame: Frame) -> io::Result<()> {
@@ -286,22 +376,39 @@ impl PageCache {
 }
 
 impl Backing {
-    /// Where the newest image of a page lies.
-    fn place(&self, page: PageNumber) -> (&dyn File, u64) {
-        match self.held.as_ref().and_then(|held| Some((held, held.slots.get(&page)?))) {
-            Some((held, &slot)) => (&*held.side, slot),
-            None => (&*self.file, self.size.offset_of(page)),
+    /// Where the newest image of a page lies; `None` where it is all zero: the file was cut, and grew again.
+    fn place(&self, page: PageNumber) -> Option<(&dyn File, u64)> {
+        match &self.held {
+            Some(held) => match held.slots.get(&page) {
+                Some(&slot) => Some((&*held.side, slot)),
+                None => (page.0 <= held.kept).then(|| (&*self.file, self.size.offset_of(page))),
+            },
+            None => Some((&*self.file, self.size.offset_of(page))),
         }
     }
     /// An evicted page: to the side file while there is one, else to the database.
     fn write_out(&mut self, page: PageNumber, image: &mut [u8]) -> io::Result<()> {
-        let Some(held) = &mut self.held else { return self.write(page, image) };
-        let end = held.slots.len() as u64 * self.size.bytes_u64();
-        let slot = *held.slots.entry(page).or_insert(end);
-        checksum::set_page_checksum(image, page.0);
+        if self.held.is_some() {
+            if !is_zero(image) {
+                checksum::set_page_checksum(image, page.0);
+            }
+            return self.set_aside(page, image);
+        }
+        self.finish(page, image);
+        self.file.write_at(self.size.offset_of(page), image)
+    }
+    fn set_aside(&mut self, page: PageNumber, image: &[u8]) -> io::Result<()> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let slot = *held.slots.entry(page).or_insert(held.end);
+        held.end = held.end.max(slot + self.size.bytes_u64());
         held.side.write_at(slot, image)
     }
-    fn write(&mut self, page: PageNumber, image: &mut [u8]) -> io::Result<()> {
+    /// What a page gets when it is written: its flush type, and a checksum that holds. A page that was trimmed stays zero.
+    fn finish(&mut self, page: PageNumber, image: &mut [u8]) {
+        if is_zero(image) {
+            self.flush.forget(page);
+            return;
+        }
         if let Some(now) = Page::new(image) {
             let next = self.flush.advance(page, now);
             let flags = now.flags().with_flush_type(next.bits());
@@ -310,8 +417,11 @@ impl Backing {
             }
         }
         checksum::set_page_checksum(image, page.0);
-        self.file.write_at(self.size.offset_of(page), image)
     }
+}
+
+fn is_zero(image: &[u8]) -> bool {
+    Page::new(image).is_some_and(|page| page.is_zero())
 }
 
 pub(crate) fn pages_of(bytes: u64, size: PageSize) -> u32 {

@@ -7,16 +7,28 @@ use crate::stream::files::StreamFiles;
 use crate::stream::writer::{Filled, LogWriter, NewGeneration};
 use crate::undo::UndoLog;
 use anchorlog_format::log::attachments::Attachment;
-use anchorlog_format::log::checkpoint::Checkpoint;
+use anchorlog_format::log::checkpoint::{COPY_SIZE, Checkpoint};
 use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::parameters::Parameters;
 use anchorlog_format::log::record::{Bare, Operation, RecoveryUndo, Term};
 use anchorlog_format::log::version::LogVersion;
-use anchorlog_format::units::{LogPosition, Signature};
+use anchorlog_format::units::{Generation, LogPosition, LogTime, Signature};
+use anchorlog_storage::open_or_create;
 use std::path::Path;
 
 /// The format that a stream of the 7.x format goes on in: the oldest 8.x that holds everything recovery writes (`log-1 §5.3`).
 const VERSION_AFTER_LEGACY: LogVersion = LogVersion::segmented(5, 16);
+
+/// How the end of a log begins.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// The checkpoint at this moment.
+    pub checkpoint: LogPosition,
+    /// Databases attached at this moment.
+    pub attachments: Vec<Attachment>,
+    /// Whether the log is no copy: what is written must not tear what is there.
+    pub in_place: bool,
+}
 
 /// The end of the log of a recovery.
 pub struct LogEnding {
@@ -37,24 +49,32 @@ impl LogEnding {
         path: &Path,
         header: &LogHeader,
         current_missing: bool,
-        checkpoint: LogPosition,
-        attachments: Vec<Attachment>,
+        begin: Begin,
         ambient: &Ambient,
     ) -> Result<Self> {
         let bytes = logs.read(path)?;
         let log = logs::open(&bytes, path)?;
         let is_current = logs.is_current(path) && !current_missing;
-        let writer = LogWriter::resume(logs.folder.clone(), logs.files.clone(), &log, is_current, ambient.clock.clone())?;
+        let mut writer = LogWriter::resume(logs.folder.clone(), logs.files.clone(), &log, is_current, ambient.clock.clone())?;
+        if begin.in_place {
+            writer.replace_whole(log.bytes());
+        }
         let version = if header.version().is_legacy() { VERSION_AFTER_LEGACY } else { header.version() };
         let begin = NewGeneration {
-            checkpoint,
-            attachments,
+            checkpoint: begin.checkpoint,
+            attachments: begin.attachments,
             parameters: header.parameters.clone(),
             version,
             engine_version: header.engine_version,
             segments: None,
         };
         Ok(Self { logs: logs.clone(), writer, begin, ambient: ambient.clone(), generations_begun: 0 })
+    }
+
+    /// The generation that the log ends in, and when it was made.
+    #[must_use]
+    pub const fn reached(&self) -> (Generation, LogTime) {
+        (self.writer.header().generation, self.writer.header().created)
     }
 
     /// Undo begins: always in a new segment (traps Z1, Z2). Returns the position of the record.
@@ -145,7 +165,8 @@ impl UndoLog for LogEnding {
     }
 }
 
-/// Writes a checkpoint without attached databases; backup marks of the one before are kept (`log-8 §4`).
+/// Writes a checkpoint without attached databases; backup marks of the one before are kept (`log-8 §4`). One copy is written behind the
+/// other: at any moment one of them is whole (`log-6 §7.4`).
 ///
 /// # Errors
 /// Any error of the storage.
@@ -163,12 +184,14 @@ pub fn write_checkpoint(logs: &Logs, stream: Signature, position: LogPosition, p
         checkpoint.incremental_backup_time = old.incremental_backup_time;
         checkpoint.parameters = old.parameters;
     }
-    let file = match logs.folder.open_write(&path) {
-        Ok(file) => file,
-        Err(_) => logs.folder.create(&path)?,
-    };
-    file.set_size(0)?;
-    file.write_at(0, &checkpoint.to_file())?;
+    let file = open_or_create(&*logs.folder, &path)?;
+    let bytes = checkpoint.to_file();
+    let (first, second) = bytes.split_at(COPY_SIZE);
+    file.write_at(0, first)?;
     file.sync()?;
+    file.write_at(first.len() as u64, second)?;
+    file.set_size(bytes.len() as u64)?;
+    file.sync()?;
+    logs.folder.sync()?;
     Ok(())
 }

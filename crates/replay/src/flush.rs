@@ -14,6 +14,8 @@ use std::io;
 #[derive(Clone, Debug, Default)]
 pub struct FlushMap {
     pages: Vec<Vec<u8>>,
+    /// It was not closed: pages of its required range may be newer than it knows.
+    behind: bool,
 }
 
 impl FlushMap {
@@ -36,13 +38,19 @@ impl FlushMap {
             let known = matches!(verify_page(&page, number), PageVerdict::Valid(_));
             pages.push(if known { page } else { blank(number) });
         }
-        Ok((Self { pages }, Some(header)))
+        Ok((Self { pages, behind: !header.is_clean() }, Some(header)))
     }
     /// What is known of a page.
     #[must_use]
     pub fn get(&self, page: PageNumber) -> FlushType {
         let (number, entry) = entry_of(page);
         self.pages.get(number as usize).map_or(FlushType::Unknown, |page| flush_type(page, entry))
+    }
+    /// A page is read from its file: where the map was not closed, the page knows better (`log-5 §18`).
+    pub fn meet(&mut self, page: PageNumber, image: Page<'_>) {
+        if self.behind && self.get(page).bits() != image.flags().flush_type() {
+            self.set(page, FlushType::from_bits(image.flags().flush_type()), image.dbtime());
+        }
     }
     /// The type that the next write of a page carries: rock, paper, scissors in turn, from the map's or else the page's present type.
     pub fn advance(&mut self, page: PageNumber, image: Page<'_>) -> FlushType {
@@ -74,7 +82,7 @@ impl FlushMap {
             }
         }
     }
-    /// Writes header and pages.
+    /// Writes pages and header and makes them durable; the header comes last, so that it never speaks for pages of before.
     ///
     /// # Errors
     /// Any error of the file.
@@ -86,7 +94,9 @@ impl FlushMap {
             set_page_checksum(&mut page, number);
             file.write_at((u64::from(number) + 1) * MAP_PAGE as u64, &page)?;
         }
-        file.write_at(0, &header.to_page())
+        file.sync()?;
+        file.write_at(0, &header.to_page())?;
+        file.sync()
     }
 
     fn set(&mut self, page: PageNumber, kind: FlushType, dbtime: Dbtime) {

@@ -55,6 +55,20 @@ pub fn attach_before_redo(header: &mut DatabaseHeader, here: &Here) {
     settle_ranges(header, here.position.generation);
 }
 
+/// Pages of this generation, made at that time, may be in the file from now on.
+pub fn raise(header: &mut DatabaseHeader, generation: Generation, created: LogTime) {
+    if generation > header.max_committed {
+        header.max_committed = generation;
+        header.max_committed_time = created;
+    }
+    if generation > header.max_required {
+        header.max_required = generation;
+        if header.has(Feature::MaxRequiredTime) {
+            header.max_required_time = created;
+        }
+    }
+}
+
 fn make_dirty(header: &mut DatabaseHeader, here: &Here) {
     let generation = here.position.generation;
     let range = DirtyRange { min: generation, max: generation, max_time: here.created };

@@ -14,6 +14,7 @@ pub mod implicit;
 pub mod logs;
 pub mod maps;
 pub mod naming;
+pub mod page_journal;
 pub mod redo;
 pub mod run;
 pub mod seek;

@@ -7,7 +7,7 @@ use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::{PageNumber, PageSize};
 use anchorlog_replay::run::{self, Options};
 use anchorlog_testkit::data::{EngineSet, copy_folder, engine_set, engine_sets};
-use common::compare::{header_of, page_differences};
+use anchorlog_testkit::differ::{header_of, page_differences};
 use common::{ambient, setup, told};
 use std::collections::BTreeMap;
 use std::fs;

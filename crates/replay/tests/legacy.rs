@@ -8,7 +8,7 @@ use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_replay::run::{self, Ending, Failure, Options, Report};
 use anchorlog_replay::stop::Stop;
 use anchorlog_testkit::data::real_sets;
-use common::compare::header_of;
+use anchorlog_testkit::differ::header_of;
 use common::files::{databases, logs};
 use common::{ambient, setup, told};
 use std::fs;

@@ -9,7 +9,7 @@ use anchorlog_format::log::header::{HEADER_SIZE, LogHeader};
 use anchorlog_format::units::{Generation, LogTime};
 use anchorlog_replay::run::{self, Ending, Failure, Options, Report};
 use anchorlog_testkit::data::{copy_folder, engine_set};
-use common::compare::{header_of, page_differences};
+use anchorlog_testkit::differ::{header_of, page_differences};
 use common::{ambient, setup, told};
 use std::collections::BTreeMap;
 use std::fs;

@@ -11,11 +11,9 @@ use anchorlog_format::units::{LogPosition, PageSize};
 use anchorlog_replay::run::{self, Ending, Failure, Options, Report};
 use anchorlog_replay::stop::Stop;
 use anchorlog_testkit::data::{EngineSet, real_sets};
+use anchorlog_testkit::differ::{header_differences, header_of, page_differences};
 use anchorlog_testkit::header_text::header_texts;
-use common::compare::{
-    behind_the_name, brief, dumped, first_difference, header_differences, header_of, page_differences, record_types,
-    up_to_the_next_run,
-};
+use common::compare::{behind_the_name, brief, dumped, first_difference, record_types, up_to_the_next_run};
 use common::{ambient, setup_of_base, told};
 use serde_json::Value;
 use std::fs;

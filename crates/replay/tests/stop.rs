@@ -10,7 +10,7 @@ use anchorlog_format::units::{Generation, LogPosition, LogTime};
 use anchorlog_replay::run::{self, Ending, Failure, Options, Report};
 use anchorlog_replay::stop::{Stop, position_at_time};
 use anchorlog_testkit::data::{copy_folder, engine_set, engine_sets, real_sets};
-use common::compare::{header_of, page_differences};
+use anchorlog_testkit::differ::{header_differences, header_of, page_differences};
 use common::files::{contents, crash_of, cut_by_hand, databases, logs, positions};
 use common::{ambient, setup, told};
 use std::fs;
@@ -198,7 +198,7 @@ fn w27_generation_by_generation_without_undo_gives_what_one_pass_gives() {
         for (path, bytes) in &once {
             assert_eq!(page_differences(&steps[path], bytes), [], "{} {}", set.name, path.display());
             let (a, b) = (header_of(&steps[path]), header_of(bytes));
-            assert_eq!(common::compare::header_differences(&a, &b), Vec::<String>::new(), "{} {}", set.name, path.display());
+            assert_eq!(header_differences(&a, &b), Vec::<String>::new(), "{} {}", set.name, path.display());
         }
         sets += 1;
     }

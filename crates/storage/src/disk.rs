@@ -1,6 +1,6 @@
 //! The real file system.
 
-use crate::{Entry, File, Folder};
+use crate::{Entry, File, Folder, read_fully};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -82,13 +82,28 @@ impl Folder for DiskFolder {
         Ok(Arc::new(DiskFile(OpenOptions::new().read(true).write(true).create_new(true).open(place)?)))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(self.writable(from)?, self.writable(to)?)
+        let place = self.writable(to)?;
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::rename(self.writable(from)?, place)
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(self.writable(path)?)
     }
     fn sync(&self) -> io::Result<()> {
-        sync_folder(&self.root)
+        // A folder's own sync says nothing of those inside it.
+        let mut pending = vec![self.root.clone()];
+        while let Some(folder) = pending.pop() {
+            sync_folder(&folder)?;
+            for entry in fs::read_dir(&folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    pending.push(entry.path());
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -106,20 +121,8 @@ pub(crate) fn sync_folder(_path: &Path) -> io::Result<()> {
 struct DiskFile(fs::File);
 
 impl File for DiskFile {
-    fn read_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len();
-        while !buffer.is_empty() {
-            match read_some(&self.0, offset, buffer) {
-                Ok(0) => break,
-                Ok(read) => {
-                    buffer = &mut buffer[read..];
-                    offset += read as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(wanted - buffer.len())
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        read_fully(offset, buffer, |offset, buffer| read_some(&self.0, offset, buffer))
     }
     fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {

@@ -3,6 +3,7 @@
 
 pub mod copy;
 pub mod disk;
+pub mod journal;
 pub mod lock;
 pub mod overlay;
 pub mod publish;
@@ -76,7 +77,7 @@ pub trait Folder: Send + Sync {
     /// # Errors
     /// `AlreadyExists` and any other error of the storage.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
-    /// Renames a file; an existing target is replaced.
+    /// Renames a file; an existing target is replaced, folders on the way are made.
     ///
     /// # Errors
     /// `NotFound` and any other error of the storage.
@@ -95,6 +96,42 @@ pub trait Folder: Send + Sync {
     fn exists(&self, path: &Path) -> bool {
         self.open(path).is_ok()
     }
+}
+
+/// Opens a file for reading and writing; makes it where there is none.
+///
+/// # Errors
+/// Any error of the storage.
+pub fn open_or_create(folder: &dyn Folder, path: &Path) -> io::Result<Arc<dyn File>> {
+    match folder.open_write(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => folder.create(path),
+        opened => opened,
+    }
+}
+
+/// Fills `buffer` from `offset` on by as many reads as it takes: a file system may give fewer bytes than it is asked for, and be
+/// interrupted. Returns the bytes read, fewer than asked for only at the end of the file.
+///
+/// # Errors
+/// Any error of `read_some` but `Interrupted`.
+pub fn read_fully(
+    mut offset: u64,
+    mut buffer: &mut [u8],
+    mut read_some: impl FnMut(u64, &mut [u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let wanted = buffer.len();
+    while !buffer.is_empty() {
+        match read_some(offset, buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                buffer = &mut buffer[read..];
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(wanted - buffer.len())
 }
 
 /// Reads a whole file of at most `limit` bytes.

@@ -5,15 +5,15 @@
 //! down first, in a journal whose own rename is the commit point, and [`finish_interrupted`] carries them out after a crash.
 
 use crate::disk::{DiskFolder, sync_folder};
+pub use crate::journal::Change;
+use crate::journal::{DRAFT, JOURNAL, Journal};
 use crate::lock::FileLock;
 use std::fs;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 const WORK_PREFIX: &str = ".anchorlog-work-";
 const LOCK_SUFFIX: &str = ".lock";
-const JOURNAL: &str = ".anchorlog-publish";
-const JOURNAL_HEAD: &str = "anchorlog publish 1";
 
 /// A hidden folder in which a result is built. Dropped without being published, it is removed.
 #[derive(Debug)]
@@ -22,15 +22,6 @@ pub struct WorkFolder {
     lock: Option<FileLock>,
     /// Folders on the way that did not exist, the deepest first: where nothing is published they go as well.
     made: Vec<PathBuf>,
-}
-
-/// One change that [`WorkFolder::publish_over`] makes; paths are relative to the folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The file of the working folder takes this place; what stood there is set aside.
-    Put(PathBuf),
-    /// The file that stands there is set aside, and nothing takes its place.
-    Remove(PathBuf),
 }
 
 impl WorkFolder {
@@ -102,14 +93,25 @@ impl WorkFolder {
     /// folder or a file that was not built; any error of the file system. Before the commit point nothing has changed; after it,
     /// [`finish_interrupted`] completes what an error or a crash cut off.
     pub fn publish_over(mut self, root: &Path, changes: &[Change], aside: &str) -> io::Result<()> {
-        let journal = Journal::new(root, &self.path, changes, aside)?;
+        let folder = DiskFolder::new(root);
+        let name = self.path.file_name().and_then(|name| name.to_str()).filter(|_| parent_of(&self.path) == root);
+        let Some(name) = name.map(str::to_owned) else {
+            let reason = format!("{} does not lie in {}", self.path.display(), root.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        };
+        if root.join(aside).exists() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{aside} is there already")));
+        }
+        let journal = Journal::new(&folder, &name, changes, aside)?;
         sync_tree(&self.path)?;
-        let done = journal.commit(root).and_then(|()| journal.carry_out(root, usize::MAX));
+        let done = journal.commit(&folder).and_then(|()| journal.carry_out(&folder, usize::MAX));
         if is_cut_off(root) {
             // Committed, but not carried out to its end: whoever completes it needs the files.
             self.lock = None;
             self.path = PathBuf::new();
         } else if done.is_ok() {
+            // Files that were built and changed nothing; a failure leaves a hidden folder, which `remove_leftovers` finds.
+            let _ = fs::remove_dir_all(&self.path);
             self.release();
         }
         done
@@ -187,137 +189,21 @@ pub fn is_cut_off(root: &Path) -> bool {
 /// # Errors
 /// `InvalidData` for a journal that is none of ours; `ResourceBusy` while the run that wrote it still works; any error of the file system.
 pub fn finish_interrupted(root: &Path) -> io::Result<bool> {
-    let text = match fs::read_to_string(root.join(JOURNAL)) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let journal = Journal::from_text(&text)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{JOURNAL} in {} cannot be read", root.display())))?;
-    let _lock = FileLock::exclusive(&lock_of(&root.join(&journal.work)))?;
-    journal.carry_out(root, usize::MAX)?;
+    let folder = DiskFolder::new(root);
+    let Some(journal) = Journal::read(&folder)? else { return Ok(false) };
+    let work = root.join(&journal.work);
+    let _lock = FileLock::exclusive(&lock_of(&work))?;
+    journal.carry_out(&folder, usize::MAX)?;
+    if work.is_dir() {
+        fs::remove_dir_all(&work)?;
+    }
+    let _ = fs::remove_file(lock_of(&work));
+    sync_folder(root)?;
     Ok(true)
 }
 
-/// What a publication over a folder does, written down before it is done.
-#[derive(Debug, PartialEq, Eq)]
-struct Journal {
-    work: String,
-    aside: String,
-    changes: Vec<Change>,
-}
-
-impl Journal {
-    fn new(root: &Path, work: &Path, changes: &[Change], aside: &str) -> io::Result<Self> {
-        let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
-        let name = work.file_name().and_then(|name| name.to_str()).filter(|_| parent_of(work) == root);
-        let name = name.ok_or_else(|| invalid(format!("{} does not lie in {}", work.display(), root.display())))?;
-        if root.join(aside).exists() || root.join(JOURNAL).exists() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{aside} or an unfinished publication is there")));
-        }
-        for change in changes {
-            let (Change::Put(path) | Change::Remove(path)) = change;
-            let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-            if !inside || path.to_str().is_none() || path.as_os_str().is_empty() {
-                return Err(invalid(format!("{} cannot be published", path.display())));
-            }
-            if matches!(change, Change::Put(_)) && !work.join(path).is_file() {
-                return Err(invalid(format!("{} was not built", path.display())));
-            }
-        }
-        Ok(Self { work: name.to_owned(), aside: aside.to_owned(), changes: changes.to_vec() })
-    }
-
-    fn to_text(&self) -> String {
-        let mut text = format!("{JOURNAL_HEAD}\nwork {}\naside {}\n", escape(&self.work), escape(&self.aside));
-        for change in &self.changes {
-            let (verb, path) = match change {
-                Change::Put(path) => ("put", path),
-                Change::Remove(path) => ("remove", path),
-            };
-            text.push_str(&format!("{verb} {}\n", escape(&path.to_string_lossy())));
-        }
-        text.push_str("end\n");
-        text
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        let mut lines = text.strip_suffix("end\n")?.lines();
-        if lines.next()? != JOURNAL_HEAD {
-            return None;
-        }
-        let work = unescape(lines.next()?.strip_prefix("work ")?);
-        let aside = unescape(lines.next()?.strip_prefix("aside ")?);
-        let changes = lines.map(|line| {
-            let (verb, path) = line.split_once(' ')?;
-            let path = PathBuf::from(unescape(path));
-            match verb {
-                "put" => Some(Change::Put(path)),
-                "remove" => Some(Change::Remove(path)),
-                _ => None,
-            }
-        });
-        Some(Self { work, aside, changes: changes.collect::<Option<_>>()? })
-    }
-
-    /// The commit point: from here on the publication is completed, by us or by [`finish_interrupted`].
-    fn commit(&self, root: &Path) -> io::Result<()> {
-        let draft = draft_of(root);
-        fs::write(&draft, self.to_text())?;
-        fs::File::open(&draft)?.sync_all()?;
-        fs::rename(&draft, root.join(JOURNAL))?;
-        sync_folder(root)
-    }
-
-    /// Does what is not yet done; each step sees from the files whether it was done before. Stops after `limit` renames, for tests.
-    fn carry_out(&self, root: &Path, limit: usize) -> io::Result<()> {
-        let (work, aside) = (root.join(&self.work), root.join(&self.aside));
-        let mut renames = 0;
-        for change in &self.changes {
-            let (Change::Put(path) | Change::Remove(path)) = change;
-            let (place, old, new) = (root.join(path), aside.join(path), work.join(path));
-            let steps = [
-                (matches!(change, Change::Remove(_)) || new.exists()) && place.exists() && !old.exists(),
-                matches!(change, Change::Put(_)) && new.exists(),
-            ];
-            for (wanted, (from, to)) in steps.into_iter().zip([(&place, &old), (&new, &place)]) {
-                if wanted {
-                    if renames == limit {
-                        return Ok(());
-                    }
-                    fs::create_dir_all(parent_of(to))?;
-                    fs::rename(from, to)?;
-                    renames += 1;
-                }
-            }
-            sync_folder(parent_of(&place))?;
-        }
-        if aside.is_dir() {
-            sync_tree(&aside)?;
-        }
-        sync_folder(root)?;
-        if renames == limit {
-            return Ok(());
-        }
-        fs::remove_file(root.join(JOURNAL))?;
-        if work.is_dir() {
-            fs::remove_dir_all(&work)?;
-        }
-        let _ = fs::remove_file(lock_of(&work));
-        sync_folder(root)
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D")
-}
-
-fn unescape(text: &str) -> String {
-    text.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
-}
-
 fn draft_of(root: &Path) -> PathBuf {
-    root.join(format!("{JOURNAL}.draft"))
+    root.join(DRAFT)
 }
 
 fn lock_of(work: &Path) -> PathBuf {

@@ -63,7 +63,7 @@ impl Run<'_> {
             maps: RedoMaps::default(),
             creating: !implicit,
         };
-        self.open_files(id, &path, &database)?;
+        self.open_files(id, &path, &database, true)?;
         if self.make && implicit {
             for (number, image) in implicit::pages(size)? {
                 self.redo.cache.put(id, number, image)?;

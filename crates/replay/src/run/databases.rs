@@ -1,14 +1,16 @@
 //! Databases in a run: met in the log, judged, opened (`log-5 §8`).
 
 use super::Run;
+use super::release::side_file;
 use crate::attach::{self, Context, FileState, Logged, Outcome, Source, Why};
 use crate::error::{ReplayError, Result};
 use crate::flush::FlushMap;
 use crate::headers::{self, Here};
 use crate::maps::RedoMaps;
+use crate::page_journal;
 use crate::redo::Database;
 use anchorlog_format::database::flush_map::FlushMapHeader;
-use anchorlog_format::database::header::{DatabaseHeader, HeaderFault, HeaderPage};
+use anchorlog_format::database::header::{HeaderFault, HeaderPage};
 use anchorlog_format::database::version::Known;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{AttachDatabase, CreateDatabase};
@@ -36,6 +38,12 @@ pub(crate) struct OpenFiles {
     pub file: Arc<dyn File>,
     /// Header of the flush map that stood beside it, when it could be used.
     pub map: Option<FlushMapHeader>,
+    /// Where its changed pages wait.
+    pub side: Option<Arc<dyn File>>,
+    /// Whether this run made it.
+    pub created: bool,
+    /// The last resize that the file has seen.
+    pub resized: LogPosition,
 }
 
 impl Run<'_> {
@@ -88,7 +96,7 @@ impl Run<'_> {
             return Ok(());
         }
         let read = match &resolved {
-            Some(path) => self.read_header(path),
+            Some(path) => self.read_header(path)?,
             None => Read::Missing,
         };
         let state = match &read {
@@ -192,12 +200,12 @@ impl Run<'_> {
             maps: RedoMaps::default(),
             creating: false,
         };
-        self.open_files(id, &path, &database)?;
+        self.open_files(id, &path, &database, false)?;
         self.redo.databases.insert(id, database);
         Ok(())
     }
 
-    pub(super) fn open_files(&mut self, id: DatabaseId, path: &Path, database: &Database) -> Result<()> {
+    pub(super) fn open_files(&mut self, id: DatabaseId, path: &Path, database: &Database, created: bool) -> Result<()> {
         if !self.make {
             return Ok(());
         }
@@ -212,15 +220,23 @@ impl Run<'_> {
             Err(_) => (FlushMap::default(), None),
         };
         let options = &self.setup.options;
-        let side = if options.undo && (options.stop.is_none() || options.undo_at_stop) {
+        let side_path = side_file(id);
+        if options.in_place
+            && !created
+            && let Ok(journal) = folder.open(&side_path)
+        {
+            page_journal::mend(&*journal, &*file, database.header.page_size(), &database.header.header.header_flush)
+                .map_err(named)?;
+        }
+        let side = if options.undo && !options.in_place && (options.stop.is_none() || options.undo_at_stop) {
             None
         } else {
-            let side = PathBuf::from(format!(".anchorlog-pages-{id}"));
-            _ = folder.remove(&side);
-            Some(folder.create(&side).map_err(named)?)
+            _ = folder.remove(&side_path);
+            Some(folder.create(&side_path).map_err(named)?)
         };
-        self.redo.cache.attach(id, file.clone(), database.header.page_size(), map, side).map_err(named)?;
-        self.open.insert(id, OpenFiles { path: path.to_path_buf(), file, map: map_header });
+        self.redo.cache.attach(id, file.clone(), database.header.page_size(), map, side.clone()).map_err(named)?;
+        let resized = database.header.header.resize_position;
+        self.open.insert(id, OpenFiles { path: path.to_path_buf(), file, map: map_header, side, created, resized });
         Ok(())
     }
 
@@ -235,31 +251,29 @@ impl Run<'_> {
         named.resolve(logged, &Signature::NONE).is_some()
     }
 
-    /// The header of a database file; `None` where it has none that can be read.
-    pub(super) fn header_of(&self, path: &Path) -> Option<DatabaseHeader> {
-        match self.read_header(path) {
-            Read::Header(page) => Some(page.header),
-            _ => None,
+    /// The header page of a database file; `None` where it has none that can be read.
+    pub(super) fn page_of(&self, path: &Path) -> Result<Option<HeaderPage>> {
+        match self.read_header(path)? {
+            Read::Header(page) => Ok(Some(*page)),
+            _ => Ok(None),
         }
     }
 
     /// The header of a file, as it stands at this point of the run.
-    fn read_header(&self, path: &Path) -> Read {
+    ///
+    /// # Errors
+    /// Any error of the storage but those that the engine passes a database over for (`log-5 §8.4`).
+    fn read_header(&self, path: &Path) -> Result<Read> {
         if let Some(page) = self.closed.get(path) {
-            return Read::Header(Box::new(page.clone()));
+            return Ok(Read::Header(Box::new(page.clone())));
         }
-        let file = match self.setup.folder.open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Read::Missing,
-            Err(_) => return Read::Denied,
-        };
         let mut start = vec![0; HeaderPage::ELECTION_BYTES];
-        match file.read_at(0, &mut start) {
-            Ok(read) => match HeaderPage::elect(&start[..read]) {
-                Ok((page, _)) => Read::Header(Box::new(page)),
-                Err(_) => Read::Damaged,
-            },
-            Err(_) => Read::Denied,
+        let read = self.setup.folder.open(path).and_then(|file| file.read_at(0, &mut start));
+        match read {
+            Ok(read) => Ok(HeaderPage::elect(&start[..read]).map_or(Read::Damaged, |(page, _)| Read::Header(Box::new(page)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Read::Missing),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Read::Denied),
+            Err(error) => Err(ReplayError::from(error).in_file(path.display().to_string())),
         }
     }
 }

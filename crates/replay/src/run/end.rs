@@ -3,7 +3,7 @@
 use super::databases::Slot;
 use super::{DatabaseReport, Ending, Run};
 use crate::attach::Why;
-use crate::ending::{self, LogEnding};
+use crate::ending::{self, Begin, LogEnding};
 use crate::error::{ReplayError, Result};
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::database::version::Feature;
@@ -13,7 +13,7 @@ use anchorlog_format::log::names::GENERATION_MAX;
 use anchorlog_format::log::record::RecordType;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, PageNumber};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Generations that databases say were committed, and that are not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,9 +197,8 @@ impl Run<'_> {
                 continue;
             }
             if let Some(files) = self.open.remove(&id) {
-                self.redo.cache.release(id, |page| held.contains(&(id, page)))?;
-                self.write_closing(&files, &mut database.header, id, false)?;
-                _ = self.setup.folder.remove(Path::new(&format!(".anchorlog-pages-{id}")));
+                let redone = database.header.clone();
+                self.write_database(id, &files, redone, &mut database.header, false, |page| held.contains(&(id, page)))?;
             }
             self.closed.insert(PathBuf::from(&database.name), database.header);
         }
@@ -232,16 +231,18 @@ impl Run<'_> {
             database.header.header.recovering = Generation(0);
         }
         let attached = self.attachments(LogPosition::new(header.generation.0 + 1, 0, 0));
-        let (logs, start) = (&self.logs, self.report.start);
-        let mut ending = LogEnding::open(logs, &self.log_path, &header, self.current_missing, start, attached, self.ambient)?;
+        let begin = Begin { checkpoint: self.report.start, attachments: attached, in_place: self.setup.options.in_place };
+        let mut ending = LogEnding::open(&self.logs, &self.log_path, &header, self.current_missing, begin, self.ambient)?;
         let undo_from = if self.last_is_mark { None } else { Some(ending.begin_undo()?) };
         self.report.undone = self.redo.undo(&mut ending)?;
         let mark = match (self.last_is_mark, self.mark) {
             (true, Some(mark)) => mark,
             _ => ending.shut_down()?,
         };
+        self.log_end = Some(ending.reached());
         let ids: Vec<DatabaseId> = self.slots.keys().copied().collect();
         for id in ids {
+            self.settle_size(id, mark)?;
             self.close_database(id, mark)?;
         }
         ending.forget_attachments();

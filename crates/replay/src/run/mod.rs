@@ -8,6 +8,7 @@ mod create;
 mod databases;
 mod end;
 mod records;
+mod release;
 mod resize;
 mod stamps;
 mod start;
@@ -26,13 +27,14 @@ use crate::naming::Naming;
 use crate::redo::Redo;
 use crate::stop::Stop;
 use crate::stream::link::LogLink;
+use crate::stream::replacing::replacement_of;
 use crate::undo::Undone;
 use crate::versions::{BlobStore, Versions};
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::record::RecordType;
-use anchorlog_format::units::{DatabaseId, Generation, LogPosition, PageSize, Signature};
+use anchorlog_format::units::{DatabaseId, Generation, LogPosition, LogTime, PageSize, Signature};
 use anchorlog_storage::{File, Folder};
 use std::collections::BTreeMap;
 use std::io;
@@ -81,6 +83,10 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Bytes of before images in memory.
     pub version_bytes: usize,
+    /// The files are the databases and logs themselves, no copies that are published whole: what is written keeps the order of
+    /// `log-6 §7`, so that a crash at any moment leaves what the next run completes. Needs room beside the databases for every page that
+    /// changes. Not with `undo_at_stop` or `set_bad_logs_aside`, which cut logs.
+    pub in_place: bool,
 }
 
 impl Default for Options {
@@ -99,6 +105,7 @@ impl Default for Options {
             page_size: None,
             cache_bytes: 256 << 20,
             version_bytes: 64 << 20,
+            in_place: false,
         }
     }
 }
@@ -190,6 +197,9 @@ pub struct Failure {
 /// The code of a run that its watcher ended; no code of the engine.
 pub const INTERRUPTED: JetCode = JetCode(-1);
 
+/// Before images that memory has no room for.
+const SPILL: &str = ".anchorlog-versions";
+
 /// Follows a run: for progress, and to interrupt it.
 pub trait Watch {
     /// A log is about to be replayed; `false` interrupts the run.
@@ -239,6 +249,8 @@ pub(crate) struct Run<'a> {
     pub current_missing: bool,
     /// Committed logs are missing or damaged, by consent.
     pub loss_accepted: bool,
+    /// The generation in which the log ends that undo wrote, and when it was made.
+    pub log_end: Option<(Generation, LogTime)>,
 }
 
 /// Plans a run: nothing is changed, no page is looked at.
@@ -259,7 +271,11 @@ pub fn replay(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch) -> std::r
 
 fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> std::result::Result<Report, Failure> {
     let folder = setup.folder.clone();
-    let spill = move || -> io::Result<Arc<dyn File>> { folder.create(Path::new(".anchorlog-versions")) };
+    let spill = move || -> io::Result<Arc<dyn File>> {
+        // Of a run that a crash ended.
+        _ = folder.remove(Path::new(SPILL));
+        folder.create(Path::new(SPILL))
+    };
     let redo = Redo::new(
         crate::cache::PageCache::new(setup.options.cache_bytes),
         Versions::new(BlobStore::new(setup.options.version_bytes, spill)),
@@ -305,11 +321,13 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         report,
         current_missing: false,
         loss_accepted: false,
+        log_end: None,
     };
     let result = run.go();
     let report = run.finish_report();
     if make {
-        _ = setup.folder.remove(Path::new(".anchorlog-versions"));
+        _ = setup.folder.remove(Path::new(SPILL));
+        _ = run.logs.folder.remove(&replacement_of(&run.logs.files));
     }
     match result {
         Ok(()) => Ok(report),
@@ -319,6 +337,10 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
 
 impl Run<'_> {
     fn go(&mut self) -> Result<()> {
+        let options = &self.setup.options;
+        if options.in_place && (options.set_bad_logs_aside || (options.stop.is_some() && options.undo_at_stop)) {
+            return Err(ReplayError::new(JetCode(-1003), "logs are never cut in place: work on a copy"));
+        }
         let Some(start) = self.find_start()? else { return Ok(()) };
         self.report.start = start.position;
         self.attach_list(&start)?;

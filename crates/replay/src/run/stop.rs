@@ -35,7 +35,7 @@ impl Run<'_> {
             .collect();
         let mut earliest: Option<(LogPosition, PathBuf)> = None;
         for path in passed_over {
-            let Some(header) = self.header_of(&path) else { continue };
+            let Some(header) = self.page_of(&path)?.map(|page| page.header) else { continue };
             let needed = match header.state {
                 DatabaseState::CleanShutdown => header.consistent_position,
                 // Once it is attached its pages tell.

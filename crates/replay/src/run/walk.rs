@@ -2,9 +2,9 @@
 
 use super::{INTERRUPTED, Run, Start};
 use crate::error::{ReplayError, Result};
+use crate::headers;
 use crate::logs;
 use crate::stream::link::{LinkFault, LogLink};
-use anchorlog_format::database::version::Feature;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::header::Expected;
@@ -142,18 +142,10 @@ impl Run<'_> {
             if let Some(database) = self.redo.databases.get_mut(&id) {
                 let own = &mut database.header.header;
                 own.recovering = own.recovering.max(generation);
-                if generation > own.max_committed {
-                    own.max_committed = generation;
-                    own.max_committed_time = header.created;
-                }
-                if generation > own.max_required {
-                    own.max_required = generation;
-                    if own.has(Feature::MaxRequiredTime) {
-                        own.max_required_time = header.created;
-                    }
-                }
+                headers::raise(own, generation, header.created);
             }
         }
+        self.make_log_durable(path)?;
         self.log_path = path.to_path_buf();
         self.header = Some(header);
         self.report.generations.push(generation);

@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod link;
+pub mod replacing;
 mod segments;
 pub mod writer;
 

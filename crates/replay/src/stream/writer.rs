@@ -3,6 +3,7 @@
 use crate::error::{ReplayError, Result};
 use crate::stream::Clock;
 use crate::stream::files::StreamFiles;
+use crate::stream::replacing::Replacing;
 use crate::stream::segments::{Packer, Segment};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::attachments::{self, Attachment};
@@ -15,7 +16,7 @@ use anchorlog_format::log::scan::Repair;
 use anchorlog_format::log::segment::{SEGMENT_SIZE, SegmentHeader};
 use anchorlog_format::log::version::LogVersion;
 use anchorlog_format::units::{Generation, LogPosition, LogTime, PageSize, Signature};
-use anchorlog_storage::{File, Folder};
+use anchorlog_storage::{File, Folder, open_or_create};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -90,6 +91,8 @@ pub struct LogWriter {
     /// Bytes of the open segment that are in the file.
     written: usize,
     failed: bool,
+    /// Logs are replaced whole instead of being written where they stand.
+    replaces: bool,
 }
 
 impl LogWriter {
@@ -140,7 +143,20 @@ impl LogWriter {
             shadow: false,
             written: 0,
             failed: false,
+            replaces: false,
         })
+    }
+
+    /// From now on each flush replaces the current log by a new file, whole: `bytes` is the log that was resumed. A segment in a file that
+    /// is written where it stands may be torn, or reach the disk before the one in front of it, and either is damage (`log-1 §8`).
+    pub fn replace_whole(&mut self, bytes: &[u8]) {
+        self.replaces = true;
+        if self.file.is_some() {
+            self.file = Some(self.replacement(bytes.to_vec()));
+        }
+    }
+    fn replacement(&self, bytes: Vec<u8>) -> Arc<dyn File> {
+        Arc::new(Replacing::new(self.root.clone(), &self.files, self.current_path(), bytes))
     }
 
     /// Begins a stream where there is none; the checkpoint must be on disk before (`log-3 §7`).
@@ -175,6 +191,7 @@ impl LogWriter {
             shadow: false,
             written: 0,
             failed: false,
+            replaces: false,
         };
         writer.install()?;
         Ok(writer)
@@ -356,7 +373,7 @@ impl LogWriter {
     fn prepare(&mut self) -> Result<()> {
         let path = self.temporary_path();
         // A stale one is emptied: it may hold a retired generation.
-        let file = if self.root.exists(&path) { self.root.open_write(&path)? } else { self.root.create(&path)? };
+        let file = open_or_create(&*self.root, &path)?;
         file.set_size(0)?;
         file.set_size(self.header.geometry().file_size())?;
         file.write_at(0, &self.header.to_bytes())?;
@@ -371,7 +388,13 @@ impl LogWriter {
         let current = self.current_path();
         self.root.rename(&self.temporary_path(), &current)?;
         self.root.sync()?;
-        self.file = Some(self.root.open_write(&current)?);
+        self.file = Some(if self.replaces {
+            let mut bytes = self.header.to_bytes().to_vec();
+            bytes.resize(usize::try_from(self.header.geometry().file_size()).map_err(std::io::Error::other)?, 0);
+            self.replacement(bytes)
+        } else {
+            self.root.open_write(&current)?
+        });
         self.files.temporary = None;
         self.files.current = Some(current);
         self.is_current = true;
@@ -384,7 +407,7 @@ impl LogWriter {
     /// Errors of the storage.
     pub fn prepare_next(&mut self) -> Result<()> {
         let path = self.temporary_path();
-        let file = if self.root.exists(&path) { self.root.open_write(&path)? } else { self.root.create(&path)? };
+        let file = open_or_create(&*self.root, &path)?;
         file.set_size(0)?;
         file.set_size(self.header.geometry().file_size())?;
         file.sync()?;

@@ -31,7 +31,11 @@ pub fn setup(root: &Path, options: Options) -> Setup {
 
 /// The same, for the stream of a base name.
 pub fn setup_of_base(root: &Path, base: Option<&str>, options: Options) -> Setup {
-    let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(root));
+    setup_over(Arc::new(DiskFolder::new(root)), base, options)
+}
+
+/// The same, over any folder.
+pub fn setup_over(folder: Arc<dyn Folder>, base: Option<&str>, options: Options) -> Setup {
     let mut streams = StreamFiles::find(&*folder, Path::new("log")).unwrap();
     streams.retain(|stream| base.is_none_or(|base| stream.naming.base.eq_ignore_ascii_case(base)));
     streams.sort_by_key(|stream| stream.current.is_none());
@@ -45,9 +49,10 @@ pub fn setup_of_base(root: &Path, base: Option<&str>, options: Options) -> Setup
         .into_iter()
         .filter(|entry| is_database(&entry.path))
         .map(|entry| {
-            let bytes = std::fs::read(root.join(&entry.path)).unwrap();
-            let start = &bytes[..bytes.len().min(HeaderPage::ELECTION_BYTES)];
-            Candidate { path: entry.path, signature: HeaderPage::elect(start).ok().map(|(page, _)| page.header.signature) }
+            let mut start = vec![0; HeaderPage::ELECTION_BYTES];
+            let read = folder.open(&entry.path).and_then(|file| file.read_at(0, &mut start)).unwrap_or(0);
+            let header = HeaderPage::elect(&start[..read]).ok();
+            Candidate { path: entry.path, signature: header.map(|(page, _)| page.header.signature) }
         })
         .collect();
     Setup {
