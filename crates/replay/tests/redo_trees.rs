@@ -284,6 +284,22 @@ fn a_merge_into_a_page_that_lost_its_write_takes_the_nodes_from_the_image() {
     assert_eq!((bench.dbtime(30), bench.dbtime(31)), (77, 20));
 }
 
+#[test]
+fn a_merge_that_reserves_more_than_is_free_is_refused() {
+    let mut pages = tree(10, &FOUR);
+    pages.push(leaf(31, 10, &[line("zzz", "9")]));
+    let image = image_of(&pages, 30, 20);
+    for (reserved, refused) in [(16, false), (4096, true)] {
+        let mut bench = Bench::new(Range::Inside, &pages);
+        bench.begin(SESSION);
+        let mut merge = merge_into(31, MergeFields::FULL_RIGHT, 0);
+        merge.before = Some(BeforeImage { flags: 0, bytes: &image });
+        merge.uncommitted_free = reserved;
+        let outcome = bench.group(20, &[Operation::Merge(merge)]);
+        assert_eq!(outcome.is_err() || !bench.bad_pages().is_empty(), refused, "{reserved}: {outcome:?}");
+    }
+}
+
 // traps V30, db-3 D27
 #[test]
 fn v30_an_emptied_tree_keeps_the_roots_external_header_and_its_children_lose_theirs() {

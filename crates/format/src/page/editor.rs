@@ -101,8 +101,15 @@ impl<'a> PageEditor<'a> {
         field::flags.set(self.bytes, flags);
     }
     /// Sets the bytes reserved for rollback.
-    pub fn set_uncommitted_free(&mut self, bytes: u16) {
+    ///
+    /// # Errors
+    /// [`NoRoom::Space`] for more than are free.
+    pub fn set_uncommitted_free(&mut self, bytes: u16) -> Result<(), NoRoom> {
+        if bytes > self.page().free() {
+            return Err(NoRoom::Space);
+        }
         field::uncommitted_free.set(self.bytes, bytes);
+        Ok(())
     }
     /// Sets the own page number that large pages carry; nothing on small pages.
     pub fn set_number(&mut self, number: PageNumber) {
@@ -155,7 +162,7 @@ impl<'a> PageEditor<'a> {
             return Err(NoRoom::Space);
         }
         if size + 4 > free.saturating_sub(page.uncommitted_free().into()) {
-            self.set_uncommitted_free(0);
+            field::uncommitted_free.set(self.bytes, 0);
         }
         let start = self.make_contiguous(size + 4)?;
         let tags = self.page().tags();
@@ -223,7 +230,7 @@ impl<'a> PageEditor<'a> {
         let new = NewNode { flags, prefix_length: node.prefix_length, suffix: &suffix, data };
         self.replace_node(line, &new)?;
         if grows && self.page().uncommitted_free() > 0 {
-            self.set_uncommitted_free(0);
+            field::uncommitted_free.set(self.bytes, 0);
         }
         Ok(())
     }

@@ -109,7 +109,7 @@ fn d12_d20_version_flags_the_reserve_for_rollback_and_the_flush_type_make_no_dif
     let mut other = image.clone();
     let mut editor = PageEditor::new(&mut other).unwrap();
     editor.set_node_flags(0, NodeFlags::VERSION).unwrap();
-    editor.set_uncommitted_free(7);
+    editor.set_uncommitted_free(7).unwrap();
     editor.set_flags(PageFlags::LEAF.with(PageFlags::NEW_RECORD_FORMAT).with_flush_type(2));
     assert!(are_equal(view(&image), view(&other)));
     PageEditor::new(&mut other).unwrap().set_node_flags(0, NodeFlags::DELETED).unwrap();

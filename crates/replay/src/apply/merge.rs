@@ -109,8 +109,7 @@ fn move_nodes(merge: &Merge<'_>, right: bool, pages: &mut PageSet) -> Result<(),
         let node = NewNode { flags: node.flags, prefix_length: shared, suffix: &key[shared.into()..], data: &node.data };
         editor.insert(at, &node).map_err(|error| ApplyError::edit(target, error))?;
     }
-    editor.set_uncommitted_free(merge.uncommitted_free);
-    Ok(())
+    editor.set_uncommitted_free(merge.uncommitted_free).map_err(|error| ApplyError::edit(target, error))
 }
 
 /// An inner page of the path: a child pointer goes, a separator changes, or both.

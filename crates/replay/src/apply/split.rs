@@ -160,7 +160,8 @@ fn split_page(
     let leaf = PageFlags(level.new_page_flags).is_leaf();
     if let Some(mut editor) = pages.editor(page) {
         if leaf {
-            editor.set_uncommitted_free(u16::try_from(level.uncommitted_free).unwrap_or(0));
+            let reserved = u16::try_from(level.uncommitted_free).unwrap_or(0);
+            editor.set_uncommitted_free(reserved).map_err(|error| ApplyError::edit(page, error))?;
         }
         if level.split_type == SplitFields::VERTICAL {
             raise_root(level, &mut editor)?;
@@ -169,7 +170,8 @@ fn split_page(
         }
     }
     if leaf && let Some(mut editor) = pages.editor(new_page) {
-        editor.set_uncommitted_free(u16::try_from(level.new_uncommitted_free).unwrap_or(0));
+        let reserved = u16::try_from(level.new_uncommitted_free).unwrap_or(0);
+        editor.set_uncommitted_free(reserved).map_err(|error| ApplyError::edit(new_page, error))?;
         if level.split_type != SplitFields::VERTICAL {
             editor.set_previous(page);
             editor.set_next(level.right_page);
