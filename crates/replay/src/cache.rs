@@ -9,12 +9,17 @@
 use crate::flush::FlushMap;
 use crate::hash::Map;
 use anchorlog_checksum::{self as checksum, PageVerdict};
-use anchorlog_format::page::{Page, PageEditor};
-use anchorlog_format::units::{DatabaseId, PageNumber, PageSize};
+use anchorlog_format::page::{Page, PageEditor, PageFlags};
+use anchorlog_format::units::{DatabaseId, Dbtime, PageNumber, PageSize};
 use anchorlog_storage::File;
 use std::collections::VecDeque;
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
+
+/// Pages that are worth a thread of their own.
+const PAGES_MIN: usize = 256;
 
 /// What a page turned out to be when it was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +66,18 @@ struct Frame {
     used: bool,
 }
 
-type Key = (DatabaseId, PageNumber);
+/// A page of a database.
+pub(crate) type Key = (DatabaseId, PageNumber);
+
+/// A page that was taken out of the cache, or where it is to be read.
+pub(crate) enum CheckedOut {
+    /// Its image, and whether it differs from the file.
+    Here { image: Box<[u8]>, dirty: bool },
+    /// Not in memory: where its newest image lies.
+    There { file: Arc<dyn File>, offset: u64, length: usize },
+    /// Behind the end of the file.
+    BeyondEnd,
+}
 
 /// Page images of several databases, at most the stated number of bytes at rest.
 pub struct PageCache {
@@ -70,6 +86,8 @@ pub struct PageCache {
     clock: VecDeque<Key>,
     bytes: usize,
     limit: usize,
+    /// Threads that write pages at the end.
+    pub(crate) threads: usize,
     /// Page images written, for the report.
     written: u64,
 }
@@ -83,6 +101,7 @@ impl PageCache {
             frames: Map::default(),
             clock: VecDeque::new(),
             bytes: 0,
+            threads: 1,
             limit: limit.max(64 * PageSize::FOUR_KIB.bytes()),
             written: 0,
         }
@@ -143,7 +162,7 @@ impl PageCache {
         if verdict == Lookup::Present
             && let (Some(backing), Some(read)) = (self.backings.get_mut(&database), Page::new(&image))
         {
-            backing.flush.meet(page, read);
+            backing.flush.meet(page, read.flags(), read.dbtime());
         }
         if matches!(verdict, Lookup::Present | Lookup::Zero) {
             self.insert((database, page), Frame { image, dirty: false, used: true })?;
@@ -154,6 +173,49 @@ impl PageCache {
     #[must_use]
     pub fn page(&self, database: DatabaseId, page: PageNumber) -> Option<Page<'_>> {
         Page::new(&self.frames.get(&(database, page))?.image)
+    }
+    /// Takes a page out while a window of records is redone; [`Self::check_in`] brings it back.
+    pub(crate) fn check_out(&mut self, key: Key) -> CheckedOut {
+        if let Some(frame) = self.frames.get_mut(&key).filter(|frame| !frame.image.is_empty()) {
+            frame.used = true;
+            self.bytes -= frame.image.len();
+            return CheckedOut::Here { image: std::mem::take(&mut frame.image), dirty: frame.dirty };
+        }
+        let Some(backing) = self.backings.get(&key.0).filter(|backing| !key.1.is_none() && key.1.0 <= backing.pages) else {
+            return CheckedOut::BeyondEnd;
+        };
+        let length = backing.size.bytes();
+        match backing.place(key.1) {
+            Some((file, offset)) => CheckedOut::There { file: file.clone(), offset, length },
+            None => CheckedOut::Here { image: vec![0; length].into_boxed_slice(), dirty: false },
+        }
+    }
+    /// Makes room for pages of so many bytes: those that are checked out, and those that they will become.
+    ///
+    /// # Errors
+    /// Any error of a file.
+    pub(crate) fn make_room(&mut self, bytes: usize) -> io::Result<()> {
+        while self.bytes.saturating_add(bytes) > self.limit && self.evict_one(None)? {}
+        Ok(())
+    }
+    /// A page that was checked out turned out to be sound when it was read.
+    pub(crate) fn met(&mut self, key: Key, flags: PageFlags, dbtime: Dbtime) {
+        if let Some(backing) = self.backings.get_mut(&key.0) {
+            backing.flush.meet(key.1, flags, dbtime);
+        }
+    }
+    /// Brings a page back, or in.
+    pub(crate) fn check_in(&mut self, key: Key, image: Box<[u8]>, dirty: bool) {
+        if dirty && let Some(backing) = self.backings.get_mut(&key.0) {
+            // Engines of old grew the file by touching a new page.
+            backing.pages = backing.pages.max(key.1.0);
+        }
+        self.keep(key, Frame { image, dirty, used: true });
+    }
+    /// Bytes of page images at most.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        self.limit
     }
     /// Takes a page out for a change; [`Self::put`] brings it back.
     pub fn take(&mut self, database: DatabaseId, page: PageNumber) -> Option<Box<[u8]>> {
@@ -284,7 +346,11 @@ impl PageCache {
                 backing.file.set_size(backing.size.file_size(backing.pages))?;
             }
         }
-        let sealed = backing.held.as_ref().is_some_and(|held| held.sealed);
+        let Some(held) = &backing.held else {
+            self.written += pages.len() as u64;
+            return backing.write_all(database, &mut self.frames, self.threads);
+        };
+        let sealed = held.sealed;
         for page in pages {
             if let Some(frame) = self.frames.get_mut(&(database, page)).filter(|frame| frame.dirty) {
                 if !sealed {
@@ -332,20 +398,23 @@ impl PageCache {
     }
 
     fn insert(&mut self, key: Key, frame: Frame) -> io::Result<()> {
+        self.keep(key, frame);
+        while self.bytes > self.limit && self.evict_one(Some(key))? {}
+        Ok(())
+    }
+    fn keep(&mut self, key: Key, frame: Frame) {
         self.bytes += frame.image.len();
         match self.frames.insert(key, frame) {
             Some(old) => self.bytes -= old.image.len(),
             None => self.clock.push_back(key),
         }
-        while self.bytes > self.limit && self.evict_one(key)? {}
-        Ok(())
     }
     /// Gives one page up, by the clock's second chance; `keep` is the page just put in.
-    fn evict_one(&mut self, keep: Key) -> io::Result<bool> {
+    fn evict_one(&mut self, keep: Option<Key>) -> io::Result<bool> {
         for _ in 0..=2 * self.clock.len() {
             let Some(key) = self.clock.pop_front() else { return Ok(false) };
             let Some(frame) = self.frames.get_mut(&key) else { continue };
-            if frame.used || key == keep || frame.image.is_empty() {
+            if frame.used || Some(key) == keep || frame.image.is_empty() {
                 frame.used = false;
                 self.clock.push_back(key);
                 continue;
@@ -377,25 +446,53 @@ impl PageCache {
 
 impl Backing {
     /// Where the newest image of a page lies; `None` where it is all zero: the file was cut, and grew again.
-    fn place(&self, page: PageNumber) -> Option<(&dyn File, u64)> {
+    fn place(&self, page: PageNumber) -> Option<(&Arc<dyn File>, u64)> {
         match &self.held {
             Some(held) => match held.slots.get(&page) {
-                Some(&slot) => Some((&*held.side, slot)),
-                None => (page.0 <= held.kept).then(|| (&*self.file, self.size.offset_of(page))),
+                Some(&slot) => Some((&held.side, slot)),
+                None => (page.0 <= held.kept).then(|| (&self.file, self.size.offset_of(page))),
             },
-            None => Some((&*self.file, self.size.offset_of(page))),
+            None => Some((&self.file, self.size.offset_of(page))),
         }
     }
     /// An evicted page: to the side file while there is one, else to the database.
     fn write_out(&mut self, page: PageNumber, image: &mut [u8]) -> io::Result<()> {
         if self.held.is_some() {
-            if !is_zero(image) {
-                checksum::set_page_checksum(image, page.0);
-            }
+            sum_up(image, page);
             return self.set_aside(page, image);
         }
         self.finish(page, image);
         self.file.write_at(self.size.offset_of(page), image)
+    }
+    /// Writes the changed pages of a database, ascending, on each thread a part.
+    fn write_all(&mut self, database: DatabaseId, frames: &mut Map<Key, Frame>, threads: usize) -> io::Result<()> {
+        let changed = frames.iter_mut().filter(|((owner, _), frame)| *owner == database && frame.dirty);
+        let mut images: Vec<(PageNumber, &mut [u8])> = changed
+            .map(|((_, page), frame)| {
+                frame.dirty = false;
+                (*page, &mut frame.image[..])
+            })
+            .collect();
+        images.sort_unstable_by_key(|(page, _)| *page);
+        for (page, image) in &mut images {
+            self.turn_flush_type(*page, image);
+        }
+        let (file, size) = (&self.file, self.size);
+        let write = |part: &mut [(PageNumber, &mut [u8])]| {
+            part.iter_mut().try_for_each(|(page, image)| {
+                sum_up(image, *page);
+                file.write_at(size.offset_of(*page), image)
+            })
+        };
+        let part = images.len().div_ceil(threads).max(PAGES_MIN);
+        thread::scope(|scope| {
+            let mut parts = images.chunks_mut(part);
+            let own = parts.next();
+            let others: Vec<_> = parts.map(|part| scope.spawn(move || write(part))).collect();
+            let own = own.map_or(Ok(()), write);
+            // The first error in the order of the file, whichever came first.
+            others.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).fold(own, io::Result::and)
+        })
     }
     fn set_aside(&mut self, page: PageNumber, image: &[u8]) -> io::Result<()> {
         let Some(held) = &mut self.held else { return Ok(()) };
@@ -405,6 +502,10 @@ impl Backing {
     }
     /// What a page gets when it is written: its flush type, and a checksum that holds. A page that was trimmed stays zero.
     fn finish(&mut self, page: PageNumber, image: &mut [u8]) {
+        self.turn_flush_type(page, image);
+        sum_up(image, page);
+    }
+    fn turn_flush_type(&mut self, page: PageNumber, image: &mut [u8]) {
         if is_zero(image) {
             self.flush.forget(page);
             return;
@@ -416,6 +517,12 @@ impl Backing {
                 editor.set_flags(flags);
             }
         }
+    }
+}
+
+/// Gives an image a checksum that holds, unless it is zero.
+fn sum_up(image: &mut [u8], page: PageNumber) {
+    if !is_zero(image) {
         checksum::set_page_checksum(image, page.0);
     }
 }
@@ -429,7 +536,7 @@ pub(crate) fn pages_of(bytes: u64, size: PageSize) -> u32 {
 }
 
 /// Judges a page as it came from the file; single flipped bits are corrected in memory (`db-2 §3`).
-fn judge(image: &mut [u8], number: PageNumber) -> Lookup {
+pub(crate) fn judge(image: &mut [u8], number: PageNumber) -> Lookup {
     match checksum::verify_page(image, number.0) {
         PageVerdict::Valid(_) => {}
         PageVerdict::Uninitialised => return Lookup::Zero,

@@ -5,7 +5,7 @@ use anchorlog_format::database::flush_map::{
     FlushMapHeader, FlushMapPage, FlushType, MAP_PAGE, entry_of, flush_type, map_pages_for, set_flush_type,
 };
 use anchorlog_format::database::header::DatabaseHeader;
-use anchorlog_format::page::Page;
+use anchorlog_format::page::{Page, PageFlags};
 use anchorlog_format::units::{Dbtime, PageNumber};
 use anchorlog_storage::File;
 use std::io;
@@ -47,9 +47,9 @@ impl FlushMap {
         self.pages.get(number as usize).map_or(FlushType::Unknown, |page| flush_type(page, entry))
     }
     /// A page is read from its file: where the map was not closed, the page knows better (`log-5 §18`).
-    pub fn meet(&mut self, page: PageNumber, image: Page<'_>) {
-        if self.behind && self.get(page).bits() != image.flags().flush_type() {
-            self.set(page, FlushType::from_bits(image.flags().flush_type()), image.dbtime());
+    pub fn meet(&mut self, page: PageNumber, flags: PageFlags, dbtime: Dbtime) {
+        if self.behind && self.get(page).bits() != flags.flush_type() {
+            self.set(page, FlushType::from_bits(flags.flush_type()), dbtime);
         }
     }
     /// The type that the next write of a page carries: rock, paper, scissors in turn, from the map's or else the page's present type.

@@ -64,6 +64,14 @@ pub fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<LogFile<'a>> {
     LogFile::open(bytes).map_err(|error| refuse(error, path))
 }
 
+/// The same, for bytes that the log keeps itself.
+///
+/// # Errors
+/// As [`check_header`].
+pub fn open_owned(bytes: Vec<u8>, path: &Path) -> Result<LogFile<'static>> {
+    LogFile::open_owned(bytes).map_err(|error| refuse(error, path))
+}
+
 /// The error of a log that is not there.
 #[must_use]
 pub fn missing(jet: JetCode, reason: impl Into<String>) -> ReplayError {

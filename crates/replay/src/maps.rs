@@ -42,6 +42,12 @@ impl RedoMaps {
     pub fn skips(&self, page: PageNumber) -> bool {
         [Reason::Zeroed, Reason::Reverted, Reason::RevertedIgnored].iter().any(|&reason| self.map(reason).contains_key(&page))
     }
+    /// The maps in which a page stands, a bit for each [`Reason`].
+    #[must_use]
+    pub fn noted(&self, page: PageNumber) -> u8 {
+        let map = |reason: Reason| u8::from(self.map(reason).contains_key(&page)) << reason as u8;
+        [Reason::Zeroed, Reason::TooOld, Reason::Reverted, Reason::RevertedIgnored].into_iter().map(map).sum()
+    }
     /// Whether nothing is noted: checkpoint and required range may move only then.
     #[must_use]
     pub fn is_empty(&self) -> bool {

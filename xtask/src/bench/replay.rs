@@ -214,7 +214,7 @@ fn same_rows(database: &Path, expected: &str) -> Result<(), String> {
 /// # Errors
 /// In words.
 pub fn child(arguments: &[&str]) -> Result<(), String> {
-    let [root, _threads, cache] = arguments else { return Err("replay-in-place FOLDER THREADS CACHE_MIB".into()) };
+    let [root, threads, cache] = arguments else { return Err("replay-in-place FOLDER THREADS CACHE_MIB".into()) };
     let number = |text: &str| text.parse::<usize>().map_err(|error| error.to_string());
     let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(root));
     let mut streams = StreamFiles::find(&*folder, Path::new("log")).map_err(|error| error.to_string())?;
@@ -224,7 +224,7 @@ pub fn child(arguments: &[&str]) -> Result<(), String> {
         logs: Logs { folder: folder.clone(), files },
         folder,
         naming: Naming { candidates: vec![Candidate { path, signature: None }], map: Vec::new() },
-        options: Options { cache_bytes: number(cache)? << 20, ..Options::default() },
+        options: Options { cache_bytes: number(cache)? << 20, threads: number(threads)?, ..Options::default() },
     };
     let ambient = Ambient::repeatable(LogTime::utc(2030, 1, 2, 3, 4, 5, 6), 7);
     let report = run::replay(&setup, &ambient, &mut ()).map_err(|failure| failure.error.to_string())?;

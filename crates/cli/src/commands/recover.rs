@@ -12,6 +12,7 @@ use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, Pla
 use anchorlog_replay::stop::Stop;
 use serde_json::json;
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
@@ -65,6 +66,7 @@ fn options(arguments: &Recover) -> Options {
         no_create: arguments.no_create,
         keep_damage: arguments.keep_damage,
         cache_bytes: arguments.cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20)),
+        threads: arguments.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get),
         ..Options::default()
     }
 }

@@ -34,6 +34,8 @@ pub struct Options {
     pub page_size: Option<PageSize>,
     /// Bytes of page images in memory; 0: the usual.
     pub cache_bytes: usize,
+    /// Threads that change pages; 0 and 1: none besides the one that replays. The result is the same with any number.
+    pub threads: usize,
 }
 
 impl Options {
@@ -55,6 +57,7 @@ impl Options {
             keep_damage: self.keep_damage,
             page_size: self.page_size,
             cache_bytes: if self.cache_bytes == 0 { usual.cache_bytes } else { self.cache_bytes },
+            threads: self.threads.max(1),
             ..usual
         }
     }

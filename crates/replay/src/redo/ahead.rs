@@ -4,6 +4,8 @@
 //! off. The records behind the stop tell exactly: a page that has the time of one of them holds its change.
 
 use super::Redo;
+use super::bucket::decode_all;
+use super::pages::named;
 use crate::cache::Lookup;
 use crate::error::Result;
 use crate::maps::RedoMaps;
@@ -36,8 +38,8 @@ impl Ahead {
     pub fn behind(redo: &Redo) -> Self {
         let mut groups = BTreeMap::new();
         for (&key, group) in &redo.macros {
-            let members = group.records.iter().filter_map(|raw| touched(&Operation::decode(raw).ok()?));
-            groups.insert(key, members.collect());
+            let members = decode_all(&group.members).unwrap_or_default();
+            groups.insert(key, members.iter().filter_map(touched).collect());
         }
         let maps = redo.databases.iter().map(|(&id, database)| (id, database.maps.clone())).collect();
         let mut deferred: BTreeMap<SessionId, BTreeSet<VersionId>> = BTreeMap::new();
@@ -144,20 +146,12 @@ impl Ahead {
 
 /// The pages that a record changes; `None` for records that change none, or none by their page time.
 fn touched(operation: &Operation<'_>) -> Option<Touched> {
-    if let Operation::NewPage(new) = operation {
-        return Some(Touched { database: new.database, dbtime: new.dbtime, pages: vec![new.page] });
-    }
-    let head = operation.page_head()?;
-    let mut pages = vec![head.page];
-    match operation {
-        Operation::UndoInfo(_) => return None,
-        Operation::Split(split) => pages.extend([split.new_page, split.right_page]),
-        Operation::Merge(merge) => pages.extend([merge.left_page, merge.right_page]),
-        Operation::PageMove(record) => pages.extend([record.destination, record.parent, record.left_page, record.right_page]),
-        Operation::EmptyTree(empty) => pages.extend(empty.pages().map(|child| child.page)),
-        Operation::CreateMultipleExtent(create) => pages.extend([create.owned_root, create.available_root]),
-        Operation::ConvertToMultipleExtent(convert) => pages.extend([convert.owned_root, convert.available_root]),
-        _ => {}
-    }
-    Some(Touched { database: head.database, dbtime: head.dbtime, pages })
+    let (database, dbtime) = match (operation, operation.page_head()) {
+        (Operation::UndoInfo(_), _) => return None,
+        (Operation::NewPage(new), _) => (new.database, new.dbtime),
+        (_, head) => head.map(|head| (head.database, head.dbtime))?,
+    };
+    let mut pages = Vec::new();
+    named(operation, |page, _| pages.push(page));
+    Some(Touched { database, dbtime, pages })
 }

@@ -1,13 +1,15 @@
 //! Macros: records that are redone as one when they commit (`log-4 §9` to `§11`, `§13.3`).
 
+use super::bucket::{Bucket, decode_all};
+use super::window::{Kind, Owner};
 use super::{Gate, Redo};
 use crate::apply::merge::{self, moves_nodes};
 use crate::apply::split::{LeafOperation, SplitGroup, SplitOperation, needs_image};
 use crate::apply::{self, PageSet};
-use crate::error::{ReplayError, Result};
+use crate::error::{INTERNAL_ERROR, ReplayError, Result};
 use crate::versions::Change;
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::log::record::{Merge, NodeHead, Operation, PageHead, RecordError, RootPageMove, Split};
+use anchorlog_format::log::record::{Merge, NodeHead, Operation, PageHead, RootPageMove, Split};
 use anchorlog_format::page::{Fault, PageFlags};
 use anchorlog_format::units::{Dbtime, ObjectId, PageNumber, VersionId};
 
@@ -40,18 +42,58 @@ impl Redo {
         Err(ReplayError::new(JetCode::LOG_CORRUPTED, "a root move outside a macro"))
     }
 
-    /// Redoes the members of a macro, by the type of the first.
-    pub(super) fn redo_group(&mut self, records: &[Vec<u8>]) -> Result<()> {
-        let corrupt = |error: RecordError| {
-            ReplayError::new(JetCode::LOG_FILE_CORRUPT, format!("a member of a macro cannot be read: {error}"))
+    /// The members of a macro, by the type of the first: the decisions that need no page.
+    pub(super) fn redo_group(&mut self, raw: &[u8]) -> Result<()> {
+        let members = decode_all(raw)?;
+        let (database, gate) = match members.first() {
+            Some(Operation::Split(first)) => (first.head.database, self.gate_levels(&members)?),
+            Some(Operation::Merge(first)) => (first.head.database, self.gate_levels(&members)?),
+            Some(Operation::RootPageMove(root)) => (root.database, self.database_gate(root.database, root.dbtime, root.object, false)),
+            _ => return Err(ReplayError::new(INTERNAL_ERROR, "a macro begins with a record that no macro begins with")),
         };
-        let members: Vec<Operation<'_>> =
-            records.iter().map(|raw| Operation::decode(raw)).collect::<std::result::Result<_, _>>().map_err(corrupt)?;
+        if gate == Gate::Skip {
+            return Ok(());
+        }
+        for member in &members {
+            self.name_pages(database, member);
+            self.adds_versions(member);
+        }
+        let node = members.iter().find_map(|member| member.node_head());
+        let owner = node.map_or_else(Owner::default, |head| self.owner(head.session));
+        self.window.bytes.extend_from_slice(raw);
+        self.window.push(self.position, Kind::Group, owner);
+        Ok(())
+    }
+
+    /// The database gate for every level of a split or merge. Records of old formats are refused only where they would be redone.
+    fn gate_levels(&mut self, members: &[Operation<'_>]) -> Result<Gate> {
+        let levels = members.iter().filter_map(|member| match member {
+            Operation::Split(level) => Some((level.head, level.object, level.before.is_none())),
+            Operation::Merge(level) => Some((level.head, level.object, level.before.is_none())),
+            _ => None,
+        });
+        let mut gate = Gate::Redo;
+        for (head, object, _) in levels.clone() {
+            gate = self.database_gate(head.database, head.dbtime, object, false);
+        }
+        if gate == Gate::Redo {
+            for (head, _, old) in levels {
+                refuse_old(old, head.page)?;
+            }
+        }
+        Ok(gate)
+    }
+}
+
+impl Bucket {
+    /// Redoes the members of a macro.
+    pub(super) fn group(&mut self, raw: &[u8]) -> Result<()> {
+        let members = decode_all(raw)?;
         match members.first() {
             Some(Operation::Split(_)) => self.redo_split(&members),
             Some(Operation::Merge(_)) => self.redo_merge(&members),
             Some(Operation::RootPageMove(root)) => self.redo_root_move(root, &members[1..]),
-            _ => Err(ReplayError::new(crate::error::INTERNAL_ERROR, "a macro begins with a record that no macro begins with")),
+            _ => Ok(()),
         }
     }
 
@@ -61,16 +103,6 @@ impl Redo {
         let node = members.iter().find(|member| member.node_head().is_some());
         let Some(leaf) = levels.last().copied() else { return Ok(()) };
         let database = leaf.head.database;
-        let mut gate = Gate::Redo;
-        for level in &levels {
-            gate = self.database_gate(database, level.head.dbtime, level.object, false);
-        }
-        if gate == Gate::Skip {
-            return Ok(());
-        }
-        for level in &levels {
-            refuse_old(level.before.is_none(), level.head.page)?;
-        }
         let mut pages = PageSet::default();
         for (at, level) in levels.iter().enumerate() {
             // A child's record names its parent's time as well, and wins.
@@ -131,13 +163,14 @@ impl Redo {
                 key.extend_from_slice(insert.prefix);
                 key.extend_from_slice(insert.suffix);
                 if insert.head.flags.is_versioned() {
-                    self.add_version(&insert.head, insert.head.version, key, insert.data, Change::Insert, None)?;
+                    self.tell_version(&insert.head, insert.head.version, key.clone(), insert.data, Change::Insert, None);
                 }
                 Ok((insert.data, true))
             }
             (Operation::FlagInsertAndReplace(insert), SplitOperation::FlagInsertAndReplace) => {
                 if insert.head.flags.is_versioned() {
-                    self.add_version(&insert.head, insert.head.version, insert.key, insert.data, Change::Insert, None)?;
+                    let key = insert.key.to_vec();
+                    self.tell_version(&insert.head, insert.head.version, key, insert.data, Change::Insert, None);
                     self.note_split_replace(leaf, &insert.head, insert.version_of_replace, pages)?;
                 }
                 Ok((insert.data, false))
@@ -169,7 +202,8 @@ impl Redo {
         let data = node.data.to_vec();
         // From a stand-in nothing depends on the page: the writer had to log the image before it wrote the newer page.
         let unlogged = pages.needs(leaf.head.page).then_some(holder);
-        self.add_version(head, version, &key, &data, Change::Replace { max_size: 0 }, unlogged)
+        self.tell_version(head, version, key, &data, Change::Replace { max_size: 0 }, unlogged);
+        Ok(())
     }
 
     fn redo_merge(&mut self, members: &[Operation<'_>]) -> Result<()> {
@@ -177,16 +211,6 @@ impl Redo {
             members.iter().filter_map(|member| if let Operation::Merge(merge) = member { Some(*merge) } else { None }).collect();
         let Some(leaf) = levels.last().copied() else { return Ok(()) };
         let (database, merged) = (leaf.head.database, leaf.head.page);
-        let mut gate = Gate::Redo;
-        for level in &levels {
-            gate = self.database_gate(database, level.head.dbtime, level.object, false);
-        }
-        if gate == Gate::Skip {
-            return Ok(());
-        }
-        for level in &levels {
-            refuse_old(level.before.is_none(), level.head.page)?;
-        }
         let mut pages = PageSet::default();
         for (at, level) in levels.iter().enumerate() {
             let before = levels.get(at + 1).map_or(level.head.dbtime_before, |child| child.parent_dbtime_before);
@@ -215,9 +239,6 @@ impl Redo {
     /// A tree gets another root: three pages move, the space headers of child trees and the catalog follow.
     fn redo_root_move(&mut self, root: &RootPageMove, members: &[Operation<'_>]) -> Result<()> {
         let (database, after) = (root.database, root.dbtime);
-        if self.database_gate(database, after, root.object, false) == Gate::Skip {
-            return Ok(());
-        }
         let mut pages = PageSet::default();
         for member in members {
             match member {

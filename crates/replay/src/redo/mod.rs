@@ -1,28 +1,36 @@
 //! Redo: records in log order, through the gates, onto pages (`log-4`).
 
 pub mod ahead;
+mod bucket;
 pub mod damage;
 mod group;
 mod node;
+mod pages;
 mod scan;
+mod settle;
+mod share;
 mod transaction;
 mod tree;
+mod window;
 
-use crate::cache::{Lookup, PageCache};
-use crate::error::{ReplayError, Result};
-use crate::maps::{Entry, Reason, RedoMaps};
+use crate::cache::PageCache;
+use crate::error::{INTERNAL_ERROR, ReplayError, Result};
+use crate::maps::RedoMaps;
 use crate::versions::{Deferred, Session, Versions};
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{Operation, PageHead};
-use anchorlog_format::page::{Page, PageEditor, PageFlags};
+use anchorlog_format::page::{PageEditor, PageFlags};
 use anchorlog_format::units::{
-    DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, PageSize, SessionId, TransactionId, VersionId,
+    DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, SessionId, TransactionId, VersionId,
 };
+pub use bucket::Hook;
 pub use scan::ScanDifference;
-use scan::{Checksum, Seen};
+use scan::Seen;
+use share::Running;
 use std::collections::BTreeMap;
+use window::Window;
 
 /// One database that redo applies records to.
 pub struct Database {
@@ -67,9 +75,13 @@ pub struct Redo {
     pub files_grow_on_touch: bool,
     /// Layout of CommitContext records: it follows the version of the log being read (trap G53).
     pub commit_contexts_have_flags: bool,
+    threads: usize,
+    hook: Option<Hook>,
     macros: BTreeMap<(SessionId, Dbtime), Macro>,
     macro_bytes: usize,
     damage: damage::Damage,
+    window: Window,
+    running: Option<Running>,
 }
 
 /// Figures for the report.
@@ -88,10 +100,14 @@ pub struct Counts {
 /// Records that are redone together.
 #[derive(Default)]
 struct Macro {
-    records: Vec<Vec<u8>>,
+    /// Their bytes, one behind the other.
+    members: Vec<u8>,
     /// Pages that the group frees: they explain reverted pages once it commits (trap V21).
     freed: Vec<(DatabaseId, PageNumber)>,
 }
+
+/// Threads at most: more have too little to do each.
+const THREADS_MAX: usize = 64;
 
 /// Bytes that open macros may hold: far beyond what any engine logs in one.
 const MACRO_BYTES_LIMIT: usize = 256 << 20;
@@ -101,15 +117,6 @@ const MACRO_BYTES_LIMIT: usize = 256 << 20;
 enum Gate {
     Redo,
     Skip,
-}
-
-/// What looking at a page gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    /// A page with this time.
-    Page(Dbtime),
-    /// Noted as missing: passed over.
-    Trimmed,
 }
 
 impl Redo {
@@ -125,17 +132,42 @@ impl Redo {
             counts: Counts::default(),
             files_grow_on_touch: false,
             commit_contexts_have_flags: true,
+            threads: 1,
+            hook: None,
             macros: BTreeMap::new(),
             macro_bytes: 0,
             damage: damage::Damage::default(),
+            window: Window::default(),
+            running: None,
         }
     }
 
-    /// Redoes one record that concerns pages or transactions; records of other kinds are for the run as a whole, and do nothing here.
+    /// Lets so many threads change pages, 1 without: the one that redoes; the result is the same with any number. `hook`: for tests.
+    pub fn use_threads(&mut self, threads: usize, hook: Option<Hook>) {
+        self.threads = threads.clamp(1, THREADS_MAX);
+        self.cache.threads = self.threads;
+        self.hook = hook;
+    }
+
+    /// Redoes one record that concerns pages or transactions, and all before it that wait; records of other kinds are for the run as a
+    /// whole, and do nothing here.
     ///
     /// # Errors
     /// The error that ends redo; pages of the failing record are unchanged.
     pub fn redo(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
+        let taken = self.take_in(position, raw, operation);
+        self.settle().and(taken)
+    }
+
+    /// The same, but the work on pages may wait for [`Self::settle`]: until then pages and version entries may lag behind, and an error
+    /// of an earlier record is yet to come.
+    ///
+    /// # Errors
+    /// The error that ends redo, of this record or an earlier one: one of a record still waiting comes before it.
+    pub fn take_in(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
+        if self.window.is_full(self.cache.limit()) {
+            self.launch()?;
+        }
         self.position = position;
         self.dispatch(raw, operation).map_err(|error| error.at(position))
     }
@@ -164,7 +196,7 @@ impl Redo {
             | Operation::Delta(_)
             | Operation::Delta64(_)
             | Operation::SetExternalHeader(_) => self.node(raw, operation),
-            Operation::UndoInfo(info) => self.undo_info(info),
+            Operation::UndoInfo(info) => self.undo_info(raw, info),
             Operation::Undo(undo) => self.undo_record(raw, undo),
             Operation::Split(split) => self.buffer_member(raw, &split.head, split.object, &[]),
             Operation::Merge(merge) => {
@@ -172,29 +204,17 @@ impl Redo {
                 self.buffer_member(raw, &merge.head, merge.object, &freed)
             }
             Operation::RootPageMove(root) => self.root_page_move(raw, root),
-            Operation::EmptyTree(empty) => self.empty_tree(raw, empty),
-            Operation::PageMove(record) => self.page_move(raw, record),
-            Operation::CreateSingleExtent(create) => self.create_single(create),
-            Operation::CreateMultipleExtent(create) => self.create_multiple(create),
-            Operation::ConvertToMultipleExtent(convert) => self.convert(raw, convert),
-            Operation::Scrub(scrub) => self.scrub(raw, scrub),
-            Operation::NewPage(new) => self.new_page(raw, new),
-            Operation::ScanCheck(check) => self.scan_check(&Seen {
-                database: check.database,
-                page: check.page,
-                dbtime: check.dbtime_page,
-                current: check.dbtime_current,
-                checksum: Checksum::Folded16(check.checksum),
-                by_shrink: false,
-            }),
-            Operation::ScanCheck2(check) => self.scan_check(&Seen {
-                database: check.database,
-                page: check.page,
-                dbtime: check.dbtime_page,
-                current: check.dbtime_current,
-                checksum: Checksum::Folded32(check.checksum),
-                by_shrink: check.flags & 3 == 2,
-            }),
+            Operation::EmptyTree(empty) => self.empty_tree(raw, operation, empty),
+            Operation::PageMove(record) => self.page_move(raw, operation, record),
+            Operation::CreateSingleExtent(create) => self.create(raw, operation, &create.head, create.object),
+            Operation::CreateMultipleExtent(create) => self.create(raw, operation, &create.head, create.object),
+            Operation::ConvertToMultipleExtent(convert) => self.change_pages(raw, operation, &convert.head, convert.object),
+            Operation::Scrub(scrub) => self.change_pages(raw, operation, &scrub.head, scrub.head.object),
+            Operation::NewPage(new) => self.new_page(raw, operation, new),
+            Operation::ScanCheck(_) | Operation::ScanCheck2(_) => match Seen::of(operation) {
+                Some(seen) => self.scan_check(raw, &seen),
+                None => Ok(()),
+            },
             Operation::CommitContext(context) => {
                 self.commit_context(raw, context);
                 Ok(())
@@ -203,8 +223,9 @@ impl Redo {
         }
     }
 
-    /// Pages noted as missing that a file-size or space record explains (`log-4 §5.3`).
+    /// Pages noted as missing that a file-size or space record explains (`log-4 §5.3`). Nothing waits.
     pub fn explain_absent(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) {
+        debug_assert!(self.window.is_empty() && self.running.is_none(), "records in front still wait");
         if let Some(database) = self.databases.get_mut(&database) {
             database.maps.clear_absent(first, last);
         }
@@ -231,135 +252,17 @@ impl Redo {
         if counters_only || before_attach { Gate::Skip } else { Gate::Redo }
     }
 
-    /// The page access gate and the page time gate (`log-4 §4.3, §4.4`): whether the record applies to the page.
-    fn needs(&mut self, id: DatabaseId, page: PageNumber, before: Dbtime, after: Dbtime) -> Result<bool> {
-        if self.damage.passes_over(id, page) {
-            return Ok(false);
-        }
-        let access = self.access(id, page, before);
-        match access.and_then(|access| self.time_gate(id, page, access, before, after)) {
-            Ok(needs) => Ok(needs),
-            Err(error) => self.pass_over(id, error).map(|()| false),
-        }
+    /// Names the pages of a record for the work that comes next into the window.
+    fn name_pages(&mut self, id: DatabaseId, operation: &Operation<'_>) {
+        let Some(database) = self.databases.get(&id) else { return };
+        let (size, reads) = (database.header.page_size().bytes(), database.future_data);
+        let window = &mut self.window;
+        pages::named(operation, |page, role| window.name((id, page), size, role, reads));
     }
-
-    fn access(&mut self, id: DatabaseId, page: PageNumber, before: Dbtime) -> Result<Access> {
-        let position = self.position;
-        let Some(database) = self.databases.get_mut(&id) else { return Ok(Access::Trimmed) };
-        if database.maps.skips(page) {
-            return Ok(Access::Trimmed);
-        }
-        let lookup = self.cache.lookup(id, page)?;
-        let found = self.cache.page(id, page).map(|page| (page.dbtime(), page.flags()));
-        let (reason, error, dbtime) = match (lookup, found) {
-            (Lookup::Present, Some((dbtime, flags))) => match dbtime {
-                Dbtime::SHRUNK => (Reason::Zeroed, JetCode::RECOVERY_VERIFY_FAILURE, dbtime),
-                Dbtime::REVERTED if flags.is_root_delete() => (Reason::RevertedIgnored, JetCode::RECOVERY_VERIFY_FAILURE, dbtime),
-                Dbtime::REVERTED => (Reason::Reverted, JetCode::RECOVERY_VERIFY_FAILURE, dbtime),
-                _ => return Ok(Access::Page(dbtime)),
-            },
-            (Lookup::Zero | Lookup::Present, _) => (Reason::Zeroed, JetCode::PAGE_NOT_INITIALIZED, Dbtime(0)),
-            (Lookup::BeyondEnd, _) => (Reason::Zeroed, JetCode::FILE_IO_BEYOND_EOF, Dbtime(0)),
-            (Lookup::Damaged, _) => return Err(self.page_error(id, page, JetCode::READ_VERIFY_FAILURE, "its checksum is wrong")),
-            (Lookup::Unsound, _) => {
-                return Err(self.page_error(id, page, JetCode::DATABASE_CORRUPTED, "its structure is damaged"));
-            }
-            (Lookup::WrongNumber, _) => {
-                return Err(self.page_error(id, page, JetCode::READ_PGNO_VERIFY_FAILURE, "it was written for another place"));
-            }
-        };
-        if database.may_note() {
-            database.maps.note(reason, page, Entry { position, error, found: dbtime, expected: before });
-            return Ok(Access::Trimmed);
-        }
-        Err(self.page_error(id, page, error, "a record needs it, and it is not there"))
-    }
-
-    fn time_gate(&mut self, id: DatabaseId, page: PageNumber, access: Access, before: Dbtime, after: Dbtime) -> Result<bool> {
-        let position = self.position;
-        let Some(database) = self.databases.get_mut(&id) else { return Ok(false) };
-        let mut found = Dbtime::NIL;
-        if let Access::Page(dbtime) = access {
-            found = dbtime;
-            // Only the very time that the writer saw lets a record apply (traps V1, V2, V35).
-            if dbtime < after && dbtime == before {
-                return Ok(true);
-            }
-            if dbtime < after && dbtime < before && database.may_note() {
-                let error = JetCode::DB_TIME_TOO_OLD;
-                database.maps.note(Reason::TooOld, page, Entry { position, error, found: dbtime, expected: before });
-                return Ok(false);
-            }
-        }
-        if found >= after && database.future_data {
-            return Ok(false);
-        }
-        let (jet, reason) = if found < before {
-            (JetCode::DB_TIME_TOO_OLD, "older than the record expects: an earlier change was lost, or a log is missing")
-        } else if found < after {
-            (JetCode::DB_TIME_TOO_NEW, "newer than the record expects: database and logs are of different histories")
-        } else {
-            (JetCode::DB_TIME_BEYOND_MAX_REQUIRED, "already changed by a log that the header does not require")
-        };
-        let reason = format!("its page time is {found}, the record expects {before} and leaves {after}: {reason}");
-        Err(self.page_error(id, page, jet, &reason))
-    }
-
-    /// The gate of pages that a record makes anew (`log-4 §4.5`, traps V18, D24).
-    fn needs_new(&mut self, id: DatabaseId, page: PageNumber, after: Dbtime) -> Result<bool> {
-        let Some(database) = self.databases.get(&id) else { return Ok(false) };
-        if !database.future_data {
-            self.damage.made_anew(id, page);
-            return Ok(true);
-        }
-        if database.maps.skips(page) {
-            return Ok(false);
-        }
-        let lookup = self.cache.lookup(id, page)?;
-        if lookup == Lookup::BeyondEnd && !self.files_grow_on_touch {
-            // The file was cut, and a later record says so; else it is not whole.
-            let (position, error) = (self.position, JetCode::FILE_IO_BEYOND_EOF);
-            if let Some(database) = self.databases.get_mut(&id) {
-                let entry = Entry { position, error, found: Dbtime(0), expected: Dbtime(0) };
-                database.maps.note(Reason::Zeroed, page, entry);
-            }
-            return Ok(false);
-        }
-        let old = |page: Page<'_>| page.dbtime() < after || page.dbtime() >= Dbtime::REVERTED_ROOT;
-        let needed = lookup != Lookup::Present || self.cache.page(id, page).is_none_or(old);
-        if needed {
-            self.damage.made_anew(id, page);
-        }
-        Ok(needed)
-    }
-
-    fn page_error(&self, id: DatabaseId, page: PageNumber, jet: JetCode, reason: &str) -> ReplayError {
-        let error = ReplayError::new(jet, format!("page {page} cannot be brought forward: {reason}")).page(page);
-        match self.databases.get(&id) {
-            Some(database) => error.in_file(database.name.clone()),
-            None => error,
-        }
-    }
-
-    fn page_size(&self, id: DatabaseId) -> Option<PageSize> {
-        Some(self.databases.get(&id)?.header.page_size())
-    }
-
-    /// Takes a page out of the cache for a change, stamped.
-    fn take(&mut self, id: DatabaseId, page: PageNumber, dbtime: Dbtime) -> Result<Box<[u8]>> {
-        let mut image = self.take_unstamped(id, page)?;
-        stamp(&mut image, dbtime);
-        Ok(image)
-    }
-    fn take_unstamped(&mut self, id: DatabaseId, page: PageNumber) -> Result<Box<[u8]>> {
-        self.cache
-            .take(id, page)
-            .ok_or_else(|| self.page_error(id, page, crate::error::INTERNAL_ERROR, "it left the cache while it was needed"))
-    }
-    fn take_blank(&mut self, id: DatabaseId) -> Result<Box<[u8]>> {
-        self.cache
-            .blank(id)
-            .ok_or_else(|| ReplayError::new(crate::error::INTERNAL_ERROR, "the database of the record is not attached"))
+    /// Takes a page out of the cache for a change.
+    fn take(&mut self, id: DatabaseId, page: PageNumber) -> Result<Box<[u8]>> {
+        let lost = || ReplayError::new(INTERNAL_ERROR, format!("page {page} left the cache while it was needed")).page(page);
+        self.cache.take(id, page).ok_or_else(lost)
     }
     fn put(&mut self, id: DatabaseId, page: PageNumber, image: Box<[u8]>) -> Result<()> {
         self.counts.page_changes += 1;
@@ -373,12 +276,12 @@ impl Redo {
         if self.macro_bytes > MACRO_BYTES_LIMIT {
             return Err(ReplayError::new(JetCode::LOG_CORRUPTED, "open macros hold more than any engine logs"));
         }
-        group.records.push(raw.to_vec());
+        group.members.extend_from_slice(raw);
         Ok(true)
     }
     fn drop_macro(&mut self, session: SessionId, dbtime: Dbtime) -> Option<Macro> {
         let group = self.macros.remove(&(session, dbtime))?;
-        self.macro_bytes -= group.records.iter().map(Vec::len).sum::<usize>();
+        self.macro_bytes -= group.members.len();
         Some(group)
     }
     /// The macros that a crash left open, ascending: undo logs an abort for each.
@@ -393,8 +296,9 @@ impl Redo {
         };
         self.sessions.iter().flat_map(of)
     }
-    /// A new engine run begins: sessions of the one before are gone.
+    /// A new engine run begins: sessions of the one before are gone. Nothing waits.
     pub fn forget_sessions(&mut self) {
+        debug_assert!(self.window.is_empty() && self.running.is_none(), "work of the run before still waits");
         self.sessions.clear();
         self.macros.clear();
         self.macro_bytes = 0;
@@ -404,6 +308,11 @@ impl Redo {
     #[must_use]
     pub fn transaction_of(&self, session: SessionId) -> TransactionId {
         self.sessions.get(&session).map(|session| session.transaction).unwrap_or_default()
+    }
+    /// Whether a generation is the first of which some database no longer has pages from the future, or has them again.
+    #[must_use]
+    pub fn leaves_required_range(&self, generation: Generation) -> bool {
+        self.databases.values().any(|database| database.future_data != (generation <= database.header.header.max_required))
     }
     /// The first generation of which a database no longer has pages from the future: it leaves its required range.
     ///
@@ -432,7 +341,8 @@ impl Redo {
             self.cache.lookup(id, page)?;
             let found = self.cache.page(id, page).map(|page| page.dbtime());
             if found.is_some_and(|found| found.0 > 0 && found < dbtime) {
-                let mut image = self.take_blank(id)?;
+                let lost = || ReplayError::new(INTERNAL_ERROR, "the database of the record is not attached");
+                let mut image = self.cache.blank(id).ok_or_else(lost)?;
                 if let Some(mut editor) = PageEditor::new(&mut image) {
                     editor.format_new(page, ObjectId(0), Dbtime::SHRUNK, PageFlags(0));
                 }
@@ -457,14 +367,5 @@ impl Redo {
             self.pass_over(id, error)?;
         }
         Ok(())
-    }
-}
-
-/// Gives a page the time of the record that changes it.
-fn stamp(image: &mut [u8], dbtime: Dbtime) {
-    if let Some(mut editor) = PageEditor::new(image) {
-        editor.set_dbtime(dbtime);
-        let flags = editor.page().flags();
-        editor.set_flags(flags.without(PageFlags::SCRUBBED));
     }
 }

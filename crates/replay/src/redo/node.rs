@@ -1,12 +1,15 @@
 //! Records that change one node of one page, and their undo (`log-4 §8`).
 
-use super::{Gate, Redo, stamp};
-use crate::apply;
+use super::bucket::{Bucket, Effect, parts_of, stamp, version_head};
+use super::window::{Kind, Owner, Work};
+use super::{Gate, Redo};
+use crate::apply::{self, ApplyError};
 use crate::error::{ReplayError, Result};
-use crate::versions::{Change, Deferred, Version, VersionHead};
+use crate::versions::{Change, Version, VersionHead};
+use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{NodeHead, Operation, Undo, UndoInfo, VersionOperation};
-use anchorlog_format::page::{Page, PageEditor};
-use anchorlog_format::units::{PageNumber, VersionId};
+use anchorlog_format::page::{Fault, PageEditor};
+use anchorlog_format::units::{Dbtime, PageNumber, SessionId, VersionId};
 
 impl Redo {
     pub(super) fn node(&mut self, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
@@ -14,146 +17,75 @@ impl Redo {
         if self.gate(raw, &head, head.object)? == Gate::Skip {
             return Ok(());
         }
-        let needed = self.needs(head.database, head.page, head.dbtime_before, head.dbtime)?;
-        self.note_versions(operation, &head, needed)?;
-        if !needed {
-            return Ok(());
-        }
-        self.change(&head, |page, editor| apply::node::apply(operation, page, editor))
+        let versions = head.flags.is_versioned() && has_own_version(operation);
+        self.name_pages(head.database, operation);
+        self.window.bytes.extend_from_slice(raw);
+        let owner = self.owner(head.session);
+        self.window.push(self.position, Kind::Node { versions }, owner);
+        self.adds_versions(operation);
+        Ok(())
     }
 
-    /// Stamps the page and changes it.
-    fn change(
-        &mut self,
-        head: &NodeHead,
-        change: impl FnOnce(PageNumber, &mut PageEditor<'_>) -> std::result::Result<(), apply::ApplyError>,
-    ) -> Result<()> {
-        let mut image = self.take_unstamped(head.database, head.page)?;
-        let was = Page::new(&image).map(|page| (page.dbtime(), page.flags()));
-        stamp(&mut image, head.dbtime);
-        let changed = match PageEditor::new(&mut image) {
-            Some(mut editor) => change(head.page, &mut editor),
-            None => Ok(()),
-        };
-        if let Err(error) = changed {
-            if let (Some((dbtime, flags)), Some(mut editor)) = (was, PageEditor::new(&mut image)) {
-                editor.set_dbtime(dbtime);
-                editor.set_flags(flags);
-            }
-            let dirty = self.cache.is_dirty(head.database, head.page);
-            self.cache.put_back(head.database, head.page, image, dirty)?;
-            return Err(error.into());
+    /// The open transaction of a session, as the records so far have it.
+    pub(super) fn owner(&self, session: SessionId) -> Owner {
+        let known = self.sessions.get(&session);
+        known.map_or_else(Owner::default, |known| Owner { session, level: known.level, transaction: known.transaction })
+    }
+    /// Tells the window which version entries a node record may add.
+    pub(super) fn adds_versions(&mut self, operation: &Operation<'_>) {
+        let Some(head) = operation.node_head().filter(|head| head.flags.is_versioned()) else { return };
+        self.window.adds(head.version);
+        if let Operation::FlagInsertAndReplace(insert) = operation {
+            self.window.adds(insert.version_of_replace);
         }
-        self.put(head.database, head.page, image)
     }
 
-    /// What undo will need: inserts and deltas from the record alone, so also where the page is newer already; replaces and deletes
-    /// from the page, so only where it is not (trap V6).
-    fn note_versions(&mut self, operation: &Operation<'_>, head: &NodeHead, needed: bool) -> Result<()> {
-        if !head.flags.is_versioned() {
-            return Ok(());
-        }
+    /// What undo will need of inserts and deltas: the record alone has it, so also where the page is newer already.
+    pub(super) fn note_versions(&mut self, operation: &Operation<'_>, owner: Owner) -> Result<()> {
         match operation {
             Operation::Insert(insert) => {
-                let mut key = insert.prefix.to_vec();
-                key.extend_from_slice(insert.suffix);
-                self.add_version(head, head.version, &key, insert.data, Change::Insert, None)
+                let key = [insert.prefix, insert.suffix].concat();
+                self.add_version(&insert.head, owner, &key, insert.data, Change::Insert)
             }
-            Operation::FlagInsert(insert) => self.add_version(head, head.version, insert.key, insert.data, Change::Insert, None),
+            Operation::FlagInsert(insert) => self.add_version(&insert.head, owner, insert.key, insert.data, Change::Insert),
             Operation::FlagInsertAndReplace(insert) => {
-                self.add_version(head, head.version, insert.key, insert.data, Change::Insert, None)?;
-                if needed {
-                    self.note_from_page(head, insert.version_of_replace, true)
-                } else {
-                    self.defer(head, insert.version_of_replace);
-                    Ok(())
-                }
-            }
-            Operation::Replace(_) | Operation::ReplaceDifference(_) if needed => self.note_from_page(head, head.version, true),
-            Operation::FlagDelete(_) if needed => self.note_from_page(head, head.version, false),
-            Operation::Replace(_) | Operation::ReplaceDifference(_) | Operation::FlagDelete(_) => {
-                self.defer(head, head.version);
-                Ok(())
+                self.add_version(&insert.head, owner, insert.key, insert.data, Change::Insert)
             }
             Operation::Delta(delta) => {
                 let change = Change::Delta { offset: delta.offset, delta: delta.delta.into(), wide: false };
-                self.add_version(head, head.version, delta.key, delta.bookmark_data, change, None)
+                self.add_version(&delta.head, owner, delta.key, delta.bookmark_data, change)
             }
             Operation::Delta64(delta) => {
                 let change = Change::Delta { offset: delta.offset, delta: delta.delta, wide: true };
-                self.add_version(head, head.version, delta.key, delta.bookmark_data, change, None)
+                self.add_version(&delta.head, owner, delta.key, delta.bookmark_data, change)
             }
             _ => Ok(()),
         }
     }
-
-    /// An entry whose bookmark and before image stand on the page.
-    fn note_from_page(&mut self, head: &NodeHead, version: VersionId, replace: bool) -> Result<()> {
-        let damaged = |fault: anchorlog_format::page::Fault| {
-            ReplayError::new(anchorlog_format::jet::JetCode::DATABASE_CORRUPTED, fault.to_string()).page(head.page)
-        };
-        let Some(page) = self.cache.page(head.database, head.page) else { return Ok(()) };
-        let node = page.line(head.line).map_err(damaged)?;
-        let mut key = Vec::new();
-        page.key(&node, &mut key).map_err(damaged)?;
-        let data = node.data.to_vec();
-        let change = if replace { Change::Replace { max_size: 0 } } else { Change::FlagDelete };
-        self.add_version(head, version, &key, &data, change, Some(head.page))
-    }
-
-    /// The page is newer already: the engine that wrote it logged the before image first, so it comes later in the log, unless the
-    /// transaction ends before.
-    pub(super) fn defer(&mut self, head: &NodeHead, version: VersionId) {
-        let position = self.position;
-        // Of a bad page nothing is known.
-        if self.damage.passes_over(head.database, head.page) || self.versions.contains(version) {
-            return;
-        }
-        if let Some(session) = self.sessions.get_mut(&head.session).filter(|session| session.level > 0) {
-            let level = head.level.clamp(1, session.level);
-            let deferred = Deferred { level, database: head.database, page: head.page, position };
-            session.deferred.insert(version, deferred);
-        }
-    }
-
-    /// Adds an entry for the session of a record. In trees with unique keys the key alone is the bookmark; a replace keeps the data.
-    pub(super) fn add_version(
-        &mut self,
-        head: &NodeHead,
-        id: VersionId,
-        key: &[u8],
-        data: &[u8],
-        change: Change,
-        unlogged_on: Option<PageNumber>,
-    ) -> Result<()> {
-        let Some(session) = self.sessions.get(&head.session).filter(|session| session.level > 0) else { return Ok(()) };
-        let (level, transaction) = (head.level.clamp(1, session.level), session.transaction);
-        let bookmark_data = if head.flags.is_unique() { &[] } else { data };
-        let before = if matches!(change, Change::Replace { .. }) { data } else { &[] };
-        let version = VersionHead {
-            id,
-            session: head.session,
-            level,
-            transaction,
-            database: head.database,
-            root: head.root,
-            objid: head.object,
-            unique: head.flags.is_unique(),
-            change,
-            unlogged_on,
-        };
+    fn add_version(&mut self, head: &NodeHead, owner: Owner, key: &[u8], data: &[u8], change: Change) -> Result<()> {
+        let Some(version) = version_head(head, head.version, owner, change, None) else { return Ok(()) };
+        let [bookmark_data, before] = parts_of(&version, data);
         Ok(self.versions.add(&version, key, bookmark_data, before)?)
     }
 
     /// A before image that was logged because its page went to the file (trap V7): no page is touched, no macro holds it.
-    pub(super) fn undo_info(&mut self, info: &UndoInfo<'_>) -> Result<()> {
+    pub(super) fn undo_info(&mut self, raw: &[u8], info: &UndoInfo<'_>) -> Result<()> {
         let head = info.head;
-        let known = self.sessions.entry(head.session).or_default();
-        known.deferred.remove(&head.version);
-        let (effective, level) = (known.after_first_begin, known.level);
-        if self.database_gate(head.database, anchorlog_format::units::Dbtime(0), head.object, !effective) == Gate::Skip
-            || level == 0
-        {
+        let effective = self.sessions.entry(head.session).or_default().after_first_begin;
+        let mut owner = self.owner(head.session);
+        if self.database_gate(head.database, Dbtime(0), head.object, !effective) == Gate::Skip {
+            owner.level = 0;
+        }
+        self.window.bytes.extend_from_slice(raw);
+        self.window.push(self.position, Kind::UndoInfo, owner);
+        self.window.adds(head.version);
+        Ok(())
+    }
+    /// The version entry of a before image, where a change redone has not made it before.
+    pub(super) fn note_undo_info(&mut self, info: &UndoInfo<'_>, work: &Work) -> Result<()> {
+        let (head, owner) = (info.head, work.owner);
+        self.sessions.entry(head.session).or_default().deferred.remove(&head.version);
+        if owner.level == 0 {
             return Ok(());
         }
         if self.versions.contains(head.version) {
@@ -165,19 +97,7 @@ impl Redo {
             VersionOperation::FLAG_DELETE => (Change::FlagDelete, &[][..]),
             _ => return Ok(()),
         };
-        let Some(session) = self.sessions.get(&head.session) else { return Ok(()) };
-        let version = VersionHead {
-            id: head.version,
-            session: head.session,
-            level: head.level.clamp(1, level),
-            transaction: session.transaction,
-            database: head.database,
-            root: head.root,
-            objid: head.object,
-            unique: head.flags.is_unique(),
-            change,
-            unlogged_on: None,
-        };
+        let Some(version) = version_head(&head, head.version, owner, change, None) else { return Ok(()) };
         let bookmark_data = if version.unique { &[] } else { info.bookmark_data };
         Ok(self.versions.add(&version, info.key, bookmark_data, before)?)
     }
@@ -188,42 +108,109 @@ impl Redo {
         if self.gate(raw, &head, head.object)? == Gate::Skip {
             return Ok(());
         }
+        let owner = self.owner(head.session);
+        let mut version = None;
+        if owner.level > 0 {
+            // The entry may come from another page: it is looked up in the version store, not in the window (trap X4).
+            if self.decides_over(head.version) {
+                self.settle()?;
+            }
+            version = self.versions.get(head.version)?;
+        }
+        self.name_pages(head.database, &Operation::Undo(*undo));
+        self.window.bytes.extend_from_slice(raw);
+        let kind = self.window.undoes(head.version, version);
+        self.window.push(self.position, kind, owner);
+        Ok(())
+    }
+}
+
+/// Whether the record alone makes a version entry: replaces and deletes need the page (trap V6).
+const fn has_own_version(operation: &Operation<'_>) -> bool {
+    matches!(
+        operation,
+        Operation::Insert(_)
+            | Operation::FlagInsert(_)
+            | Operation::FlagInsertAndReplace(_)
+            | Operation::Delta(_)
+            | Operation::Delta64(_)
+    )
+}
+
+impl Bucket {
+    pub(super) fn node(&mut self, operation: &Operation<'_>) -> Result<()> {
+        let Some(head) = operation.node_head().copied() else { return Ok(()) };
         let needed = self.needs(head.database, head.page, head.dbtime_before, head.dbtime)?;
-        let session = self.sessions.entry(head.session).or_default();
-        session.deferred.remove(&head.version);
-        let over = session.level == 0;
-        let version = if over { None } else { self.versions.get(head.version)? };
-        if needed {
-            match &version {
-                Some(version) => self.undo_on_page(version, &head)?,
-                // Nothing to undo, yet the page gets the time (trap V10).
-                None => {
-                    let image = self.take(head.database, head.page, head.dbtime)?;
-                    self.put(head.database, head.page, image)?;
+        if head.flags.is_versioned() {
+            match operation {
+                Operation::FlagInsertAndReplace(insert) => {
+                    self.note_replaced(&head, insert.version_of_replace, Change::Replace { max_size: 0 }, needed)?;
                 }
+                Operation::Replace(_) | Operation::ReplaceDifference(_) => {
+                    self.note_replaced(&head, head.version, Change::Replace { max_size: 0 }, needed)?;
+                }
+                Operation::FlagDelete(_) => self.note_replaced(&head, head.version, Change::FlagDelete, needed)?,
+                _ => {}
             }
         }
-        if version.is_some() {
-            // Removed also where the page is newer already (trap V8).
-            self.versions.remove(head.version);
+        if needed {
+            self.change(head.database, head.page, head.dbtime, |editor| apply::node::apply(operation, head.page, editor))?;
         }
         Ok(())
     }
 
+    /// An entry whose bookmark and before image stand on the page, so only where the page is not newer already (trap V6).
+    fn note_replaced(&mut self, head: &NodeHead, version: VersionId, change: Change, needed: bool) -> Result<()> {
+        if !needed {
+            self.defer(head, version);
+            return Ok(());
+        }
+        let damaged = |fault: Fault| ReplayError::new(JetCode::DATABASE_CORRUPTED, fault.to_string()).page(head.page);
+        let Some(entry) = version_head(head, version, self.owner, change, Some(head.page)) else { return Ok(()) };
+        let Some(page) = self.page(head.database, head.page) else { return Ok(()) };
+        let node = page.line(head.line).map_err(damaged)?;
+        let mut key = Vec::new();
+        page.key(&node, &mut key).map_err(damaged)?;
+        let [bookmark_data, before] = parts_of(&entry, node.data).map(<[u8]>::to_vec);
+        self.tell(Effect::Version { head: entry, key, bookmark_data, before });
+        Ok(())
+    }
+
+    pub(super) fn undo_record(&mut self, head: &NodeHead, version: Option<&Version>) -> Result<()> {
+        if !self.needs(head.database, head.page, head.dbtime_before, head.dbtime)? {
+            return Ok(());
+        }
+        self.change(head.database, head.page, head.dbtime, |editor| match version {
+            Some(version) => take_back(&version.head, &version.before, head.page, head.line, editor),
+            // Nothing to undo, yet the page gets the time (trap V10).
+            None => Ok(()),
+        })
+    }
+}
+
+/// Applies the inverse of a change to a line.
+fn take_back(
+    version: &VersionHead,
+    before: &[u8],
+    page: PageNumber,
+    line: u16,
+    editor: &mut PageEditor<'_>,
+) -> std::result::Result<(), ApplyError> {
+    match version.change {
+        Change::Insert => apply::node::set_deleted(editor, page, line, true, false),
+        Change::FlagDelete => apply::node::set_deleted(editor, page, line, false, false),
+        Change::Replace { .. } => apply::node::set_data(editor, page, line, before, false),
+        Change::Delta { offset, delta, wide } => apply::node::add(editor, page, line, offset, delta.wrapping_neg(), wide),
+    }
+}
+
+impl Redo {
     /// Applies the inverse of a change to the line that a record names, stamped with the record's time.
     pub(crate) fn undo_on_page(&mut self, version: &Version, head: &NodeHead) -> Result<()> {
-        let mut image = self.take(head.database, head.page, head.dbtime)?;
+        let mut image = self.take(head.database, head.page)?;
         stamp(&mut image, head.dbtime);
         if let Some(mut editor) = PageEditor::new(&mut image) {
-            let (page, line) = (head.page, head.line);
-            match version.head.change {
-                Change::Insert => apply::node::set_deleted(&mut editor, page, line, true, false)?,
-                Change::FlagDelete => apply::node::set_deleted(&mut editor, page, line, false, false)?,
-                Change::Replace { .. } => apply::node::set_data(&mut editor, page, line, &version.before, false)?,
-                Change::Delta { offset, delta, wide } => {
-                    apply::node::add(&mut editor, page, line, offset, delta.wrapping_neg(), wide)?;
-                }
-            }
+            take_back(&version.head, &version.before, head.page, head.line, &mut editor)?;
         }
         self.put(head.database, head.page, image)
     }

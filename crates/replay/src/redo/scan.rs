@@ -2,9 +2,13 @@
 //! (`log-4 §15, §20.2`).
 
 use super::Redo;
-use crate::cache::Lookup;
+use super::bucket::{Bucket, Effect};
+use super::pages::Role;
+use super::window::{Kind, Owner};
+use crate::cache::{Key, Lookup};
 use crate::error::{ReplayError, Result};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::record::Operation;
 use anchorlog_format::page::{NodeFlags, Page, PageFlags};
 use anchorlog_format::units::{DatabaseId, Dbtime, LogPosition, PageNumber};
 
@@ -41,40 +45,81 @@ pub(super) enum Checksum {
     Folded32(u32),
 }
 
+impl Seen {
+    /// What a scan record of either form says; `None` for other records.
+    pub fn of(operation: &Operation<'_>) -> Option<Self> {
+        match operation {
+            Operation::ScanCheck(check) => Some(Self {
+                database: check.database,
+                page: check.page,
+                dbtime: check.dbtime_page,
+                current: check.dbtime_current,
+                checksum: Checksum::Folded16(check.checksum),
+                by_shrink: false,
+            }),
+            Operation::ScanCheck2(check) => Some(Self {
+                database: check.database,
+                page: check.page,
+                dbtime: check.dbtime_page,
+                current: check.dbtime_current,
+                checksum: Checksum::Folded32(check.checksum),
+                by_shrink: check.flags & 3 == 2,
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl Redo {
-    pub(super) fn scan_check(&mut self, seen: &Seen) -> Result<()> {
-        let position = self.position;
+    pub(super) fn scan_check(&mut self, raw: &[u8], seen: &Seen) -> Result<()> {
         let Some(database) = self.databases.get(&seen.database) else { return Ok(()) };
-        let name = database.name.clone();
-        let passed = database.maps.skips(seen.page) || self.damage.passes_over(seen.database, seen.page);
-        if position <= database.header.header.attach_position || passed || seen.page.0 == u32::MAX {
+        if self.position <= database.header.header.attach_position || seen.page.0 == u32::MAX {
             return Ok(());
         }
-        let future_data = database.future_data;
-        let lookup = self.cache.lookup(seen.database, seen.page)?;
+        let size = database.header.page_size().bytes();
+        self.window.name((seen.database, seen.page), size, Role::Old, true);
+        self.window.bytes.extend_from_slice(raw);
+        self.window.push(self.position, Kind::Scan, Owner::default());
+        Ok(())
+    }
+    /// A page was compared.
+    pub(super) fn note_scanned(&mut self, (id, page): Key, position: LogPosition, differs: bool) {
+        self.counts.pages_scanned += 1;
+        if !differs {
+            return;
+        }
+        self.counts.pages_different += 1;
+        let Some(database) = self.databases.get(&id) else { return };
+        if self.counts.scan_differences.len() < SCAN_DIFFERENCES_MAX {
+            self.counts.scan_differences.push(ScanDifference { database: database.name.clone(), page, position });
+        }
+    }
+}
+
+impl Bucket {
+    /// Compares a page with what a scan saw.
+    pub(super) fn scan(&mut self, operation: &Operation<'_>) -> Result<()> {
+        let Some(seen) = Seen::of(operation) else { return Ok(()) };
+        let (database, number) = (seen.database, seen.page);
+        if self.is_skipped(database, number) || self.is_passed_over(database, number) {
+            return Ok(());
+        }
+        let lookup = self.look(database, number)?;
         let blank = |dbtime: Dbtime| dbtime.0 == 0 || dbtime >= Dbtime::REVERTED_ROOT;
-        let page = self.cache.page(seen.database, seen.page);
-        let same = match (lookup, page) {
+        let same = match (lookup, self.page(database, number)) {
             (Lookup::Present, Some(page)) if page.dbtime() == seen.dbtime => seen.checksum.is_of(page, seen.current),
             // Pages may be newer than the scan there.
-            _ if future_data => return Ok(()),
+            _ if self.future_data(database) => return Ok(()),
             (Lookup::Present, Some(page)) => blank(page.dbtime()) && blank(seen.dbtime),
             (Lookup::Zero | Lookup::BeyondEnd, _) => blank(seen.dbtime),
             _ => false,
         };
-        self.counts.pages_scanned += 1;
-        if same {
-            return Ok(());
-        }
-        let difference = ScanDifference { database: name, page: seen.page, position };
-        if seen.by_shrink {
-            let reason = format!("page {} is not as the engine saw it when it cut the file: a write was lost", seen.page);
-            let error = ReplayError::new(JetCode::RECOVERY_VERIFY_FAILURE, reason).page(seen.page).at(position);
-            return self.pass_over(seen.database, error);
-        }
-        self.counts.pages_different += 1;
-        if self.counts.scan_differences.len() < SCAN_DIFFERENCES_MAX {
-            self.counts.scan_differences.push(difference);
+        let fatal = !same && seen.by_shrink;
+        self.tell(Effect::Scanned { differs: !same && !fatal, key: (database, number) });
+        if fatal {
+            let reason = format!("page {number} is not as the engine saw it when it cut the file: a write was lost");
+            let error = ReplayError::new(JetCode::RECOVERY_VERIFY_FAILURE, reason).page(number);
+            return self.pass_over(database, error);
         }
         Ok(())
     }

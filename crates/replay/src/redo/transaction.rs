@@ -1,5 +1,6 @@
 //! Transactions and macros (`log-4 §7, §9`).
 
+use super::window::{Kind, Owner};
 use super::{Macro, Redo};
 use crate::error::{ReplayError, Result};
 use anchorlog_format::jet::JetCode;
@@ -53,13 +54,11 @@ impl Redo {
             session.commit_context = None;
         }
         while session.level > to {
-            if session.level > 1 {
-                self.versions.lower(id, session.level);
-                session.lower_deferred(session.level);
-            } else {
-                self.versions.drop_session(id);
-                session.deferred.clear();
+            let kind = if session.level > 1 { Kind::Lower(id, session.level) } else { Kind::DropSession(id) };
+            if session.level == 1 {
+                self.window.drops(id, true);
             }
+            self.window.push(self.position, kind, Owner::default());
             session.level -= 1;
         }
     }
@@ -71,12 +70,13 @@ impl Redo {
             if session.level == 0 {
                 break;
             }
-            self.versions.drop_level(id, session.level);
-            session.drop_deferred(session.level);
+            self.window.drops(id, false);
+            self.window.push(self.position, Kind::DropLevel(id, session.level), Owner::default());
             session.level -= 1;
         }
         if session.level == 0 {
-            self.versions.drop_session(id);
+            self.window.drops(id, true);
+            self.window.push(self.position, Kind::DropSession(id), Owner::default());
         }
         Ok(())
     }
@@ -104,16 +104,14 @@ impl Redo {
         };
         let effective = self.sessions.get(&session).is_some_and(|session| session.after_first_begin);
         if effective {
-            if group.records.is_empty() {
+            if group.members.is_empty() {
                 return Err(ReplayError::new(JetCode::LOG_FILE_CORRUPT, "a macro commits without a member"));
             }
-            self.redo_group(&group.records)?;
+            self.redo_group(&group.members)?;
         }
         // Freed pages explain reverted ones even when the group itself is passed over (trap V21).
         for (database, page) in group.freed {
-            if let Some(database) = self.databases.get_mut(&database) {
-                database.maps.clear_reverted(page);
-            }
+            self.explain(database, page);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod close;
 mod create;
 mod databases;
 mod end;
+mod fetch;
 mod records;
 mod release;
 mod resize;
@@ -15,6 +16,7 @@ mod start;
 mod stop;
 mod walk;
 
+pub use crate::redo::Hook;
 pub use crate::redo::damage::BadPage;
 pub use end::LostLogs;
 pub use start::Start;
@@ -83,6 +85,10 @@ pub struct Options {
     pub cache_bytes: usize,
     /// Bytes of before images in memory.
     pub version_bytes: usize,
+    /// Threads that change pages; the result is the same with any number.
+    pub threads: usize,
+    /// Tests delay work on pages with it.
+    pub hook: Option<Hook>,
     /// The files are the databases and logs themselves, no copies that are published whole: what is written keeps the order of
     /// `log-6 §7`, so that a crash at any moment leaves what the next run completes. Needs room beside the databases for every page that
     /// changes. Not with `undo_at_stop` or `set_bad_logs_aside`, which cut logs.
@@ -105,6 +111,8 @@ impl Default for Options {
             page_size: None,
             cache_bytes: 256 << 20,
             version_bytes: 64 << 20,
+            threads: 1,
+            hook: None,
             in_place: false,
         }
     }
@@ -276,10 +284,11 @@ fn run(setup: &Setup, ambient: &Ambient, watch: &mut dyn Watch, make: bool) -> s
         _ = folder.remove(Path::new(SPILL));
         folder.create(Path::new(SPILL))
     };
-    let redo = Redo::new(
+    let mut redo = Redo::new(
         crate::cache::PageCache::new(setup.options.cache_bytes),
         Versions::new(BlobStore::new(setup.options.version_bytes, spill)),
     );
+    redo.use_threads(setup.options.threads, setup.options.hook.clone());
     let report = Report {
         ending: Ending::NoLogs,
         warning: None,

@@ -45,6 +45,10 @@ impl Run<'_> {
     }
 
     fn dispatch(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
+        if changes_run(operation) {
+            // All work on pages in front of it is done, and none behind it begun (`log-6 §3.5`).
+            self.redo.settle()?;
+        }
         self.redo.position = position;
         match operation {
             Operation::CreateDatabase(create) => self.create_database(position, create),
@@ -78,7 +82,7 @@ impl Run<'_> {
                 self.mark = Some(position);
                 Ok(())
             }
-            _ => self.redo.redo(position, raw, operation),
+            _ => self.redo.take_in(position, raw, operation),
         }
     }
 
@@ -91,6 +95,31 @@ impl Run<'_> {
             self.last_is_mark = false;
         }
     }
+}
+
+/// Records that change what holds of a whole database or of the run.
+const fn changes_run(operation: &Operation<'_>) -> bool {
+    matches!(
+        operation,
+        Operation::CreateDatabase(_)
+            | Operation::CreateDatabaseFinish(_)
+            | Operation::AttachDatabase(_)
+            | Operation::DetachDatabase(_)
+            | Operation::ReAttachDatabase(_)
+            | Operation::SetDatabaseVersion(_)
+            | Operation::ExtendDatabase(_)
+            | Operation::ShrinkDatabase(_)
+            | Operation::ShrinkDatabase2(_)
+            | Operation::ShrinkDatabase3(_)
+            | Operation::TrimDatabase(_)
+            | Operation::ExtentFreed(_)
+            | Operation::ExtentFreed2(_)
+            | Operation::Backup(_)
+            | Operation::Init(_)
+            | Operation::Term(_)
+            | Operation::RecoveryQuit(_)
+            | Operation::RecoveryQuitKeepAttachments(_)
+    )
 }
 
 /// Records that decide over whole databases, and those that end runs.

@@ -1,9 +1,9 @@
 //! From log to log: whether each continues the one before, and what its damage means (`log-5 §7, §14`).
 
+use super::fetch::Fetch;
 use super::{INTERRUPTED, Run, Start};
 use crate::error::{ReplayError, Result};
 use crate::headers;
-use crate::logs;
 use crate::stream::link::{LinkFault, LogLink};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::file::LogFile;
@@ -20,14 +20,25 @@ const GROWTH_LOGGED: LogVersion = LogVersion::segmented(5, 4);
 impl Run<'_> {
     /// Redo from generation to generation (`log-5 §7`); `true` when the stop was reached.
     pub(super) fn redo_logs(&mut self, start: &Start) -> Result<bool> {
+        let stopped = self.walk(start);
+        // The records in front of a failing one come first, and so do their errors (trap X12).
+        self.redo.settle().and(stopped)
+    }
+    fn walk(&mut self, start: &Start) -> Result<bool> {
         let mut path = start.path.clone();
         let mut from = start.position;
         let highest = self.setup.logs.highest_archive().map_or(0, |generation| generation.0) + 1;
         let total = usize::try_from(highest.saturating_sub(start.position.generation.0) + 1).unwrap_or(usize::MAX);
+        let mut fetch = Fetch::new(&self.setup.logs);
         loop {
-            let bytes = self.setup.logs.read(&path)?;
             let next = {
-                let log = logs::open(&bytes, &path)?;
+                let log = fetch.open(&path)?;
+                if self.setup.options.threads > 1
+                    && let Some(ahead) = self.setup.logs.candidate(Generation(log.header().generation.0.saturating_add(1)))
+                    && ahead != path
+                {
+                    fetch.read_ahead(ahead);
+                }
                 let generation = log.header().generation;
                 if !self.watch.generation(generation, self.report.generations.len(), total) {
                     return Err(ReplayError::new(INTERRUPTED, "interrupted").at(from));
@@ -132,7 +143,12 @@ impl Run<'_> {
     fn begin_log(&mut self, log: &LogFile<'_>, path: &Path) -> Result<()> {
         let header = log.header().clone();
         let generation = header.generation;
-        self.redo.files_grow_on_touch = header.version() < GROWTH_LOGGED;
+        let grow = header.version() < GROWTH_LOGGED;
+        if grow != self.redo.files_grow_on_touch || self.redo.leaves_required_range(generation) {
+            // Pages of records in front are judged by what holds there.
+            self.redo.settle()?;
+        }
+        self.redo.files_grow_on_touch = grow;
         self.redo.commit_contexts_have_flags = header.version().has_commit_context_flags();
         self.link = Some(LogLink::of(log));
         let ids: Vec<DatabaseId> = self.redo.databases.keys().copied().collect();

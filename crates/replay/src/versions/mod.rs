@@ -123,6 +123,11 @@ impl Versions {
     pub fn contains(&self, id: VersionId) -> bool {
         self.entries.contains_key(&id)
     }
+    /// The session that made the entry of a number.
+    #[must_use]
+    pub fn owner(&self, id: VersionId) -> Option<SessionId> {
+        self.entries.get(&id).map(|entry| entry.session)
+    }
     /// The entry of a number.
     ///
     /// # Errors
@@ -290,7 +295,7 @@ fn insert_in_order(ids: &mut Vec<VersionId>, id: VersionId) {
     ids.insert(at, id);
 }
 
-const fn is_newer(a: VersionId, b: VersionId) -> bool {
+pub(crate) const fn is_newer(a: VersionId, b: VersionId) -> bool {
     a.0.wrapping_sub(b.0) < 1 << 31
 }
 

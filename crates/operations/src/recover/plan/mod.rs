@@ -288,7 +288,9 @@ fn steps(plan: &Plan) -> Vec<Step> {
     )];
     if plan.replays {
         let range: Vec<String> = plan.generations.iter().map(ToString::to_string).collect();
-        let action = format!("replay the logs of generation {}", range.join(", "));
+        let threads = plan.options.threads;
+        let threads = if threads > 1 { format!(", with {threads} threads") } else { String::new() };
+        let action = format!("replay the logs of generation {}{threads}", range.join(", "));
         steps.push(step(&action, logs, databases().collect()));
         if !plan.options.without_undo {
             let written: Vec<String> =
