@@ -42,7 +42,8 @@ fn take_in(bench: &mut Bench, operation: &Operation<'_>) -> Result<(), ReplayErr
 /// What can be seen of a bench: pages, version entries, bad pages, what is noted.
 fn seen(bench: &mut Bench, result: &Result<(), ReplayError>) -> String {
     let error = result.as_ref().map_err(|error| (error.jet, error.position, error.page, error.to_string()));
-    let pages: Vec<(u32, Vec<u8>)> = (1..64).map(|number| (number, bench.image(number))).filter(|(_, image)| !is_zero(image)).collect();
+    let pages: Vec<(u32, Vec<u8>)> =
+        (1..64).map(|number| (number, bench.image(number))).filter(|(_, image)| !is_zero(image)).collect();
     let database = &bench.redo.databases[&DATABASE];
     format!("{error:?} {:?} {} {:?} {pages:?}", bench.bad_pages(), bench.versions(), database.maps)
 }
@@ -178,10 +179,22 @@ fn x4_an_undo_finds_the_before_image_of_a_node_that_a_split_moved_to_another_pag
     operations.push(replace(node(30, 10, 15, 3, 9), "4", "four"));
     operations.extend(split(2, 4, 15, &image));
     let at = node(31, 20, 25, 1, 9);
-    operations.push(Operation::Undo(Undo { head: at, operation: VersionOperation::REPLACE, undone_level: 1, key: b"ddd", bookmark_data: b"" }));
+    operations.push(Operation::Undo(Undo {
+        head: at,
+        operation: VersionOperation::REPLACE,
+        undone_level: 1,
+        key: b"ddd",
+        bookmark_data: b"",
+    }));
     // Undone once: a second undo of the same change finds nothing to take back.
     let at = node(31, 25, 26, 0, 9);
-    operations.push(Operation::Undo(Undo { head: at, operation: VersionOperation::REPLACE, undone_level: 1, key: b"ccc", bookmark_data: b"" }));
+    operations.push(Operation::Undo(Undo {
+        head: at,
+        operation: VersionOperation::REPLACE,
+        undone_level: 1,
+        key: b"ccc",
+        bookmark_data: b"",
+    }));
     let (mut bench, result) = same(Range::Left, &pages, &operations, &[10, 11]);
     result.unwrap();
     let data: Vec<Vec<u8>> = bench.lines(31).into_iter().map(|(_, data, _)| data).collect();

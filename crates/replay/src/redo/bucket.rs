@@ -283,9 +283,9 @@ impl Bucket {
     /// The slot of a page that the record names.
     fn slot_of(&self, database: DatabaseId, page: PageNumber) -> Result<usize> {
         let mut slots = self.named.clone().filter_map(|named| self.slot_at(named));
-        slots.find(|&at| self.slots.get(at).is_some_and(|slot| slot.key == (database, page))).ok_or_else(|| {
-            ReplayError::new(INTERNAL_ERROR, "a record concerns a page that it does not name").page(page)
-        })
+        slots
+            .find(|&at| self.slots.get(at).is_some_and(|slot| slot.key == (database, page)))
+            .ok_or_else(|| ReplayError::new(INTERNAL_ERROR, "a record concerns a page that it does not name").page(page))
     }
     /// A page of the record as it is now, where it is there.
     pub(super) fn page(&self, database: DatabaseId, page: PageNumber) -> Option<Page<'_>> {
@@ -570,7 +570,8 @@ pub(super) fn decode(raw: &[u8]) -> Result<Operation<'_>> {
 pub(super) fn decode_all(mut raw: &[u8]) -> Result<Vec<Operation<'_>>> {
     let mut members = Vec::new();
     while !raw.is_empty() {
-        let (member, behind) = raw.split_at_checked(size(raw).map_err(unreadable)?).ok_or_else(|| unreadable(RecordError::Truncated))?;
+        let (member, behind) =
+            raw.split_at_checked(size(raw).map_err(unreadable)?).ok_or_else(|| unreadable(RecordError::Truncated))?;
         members.push(decode(member)?);
         raw = behind;
     }

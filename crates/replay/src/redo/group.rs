@@ -48,7 +48,9 @@ impl Redo {
         let (database, gate) = match members.first() {
             Some(Operation::Split(first)) => (first.head.database, self.gate_levels(&members)?),
             Some(Operation::Merge(first)) => (first.head.database, self.gate_levels(&members)?),
-            Some(Operation::RootPageMove(root)) => (root.database, self.database_gate(root.database, root.dbtime, root.object, false)),
+            Some(Operation::RootPageMove(root)) => {
+                (root.database, self.database_gate(root.database, root.dbtime, root.object, false))
+            }
             _ => return Err(ReplayError::new(INTERNAL_ERROR, "a macro begins with a record that no macro begins with")),
         };
         if gate == Gate::Skip {

@@ -95,7 +95,8 @@ impl Redo {
             hook: self.hook.clone(),
             window,
         });
-        let mut buckets: Vec<Bucket> = (0..).zip(slots).map(|(number, slots)| Bucket::new(shared.clone(), number, slots)).collect();
+        let mut buckets: Vec<Bucket> =
+            (0..).zip(slots).map(|(number, slots)| Bucket::new(shared.clone(), number, slots)).collect();
         for (at, work) in shared.window.work.iter().enumerate().filter(|(_, work)| work.kind.is_page_work()) {
             let bucket = shared.window.named.get(work.named().start).and_then(|&page| numbers.get(page as usize));
             if let Some(bucket) = bucket.and_then(|&bucket| buckets.get_mut(bucket)) {

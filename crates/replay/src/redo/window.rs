@@ -148,13 +148,7 @@ impl Window {
         let behind = |range: fn(&Work) -> u32| self.work.last().map_or(0, range);
         let (bytes, named) = (behind(|work| work.bytes.1), behind(|work| work.named.1));
         let end = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let work = Work {
-            position,
-            kind,
-            bytes: (bytes, end(self.bytes.len())),
-            named: (named, end(self.named.len())),
-            owner,
-        };
+        let work = Work { position, kind, bytes: (bytes, end(self.bytes.len())), named: (named, end(self.named.len())), owner };
         for at in work.named().skip(1) {
             self.join(self.named[named as usize], self.named[at]);
         }
