@@ -65,7 +65,7 @@ fn x15_the_repair_of_a_torn_segment_can_be_stopped_and_repeated() {
         let Some(whole) = crash_state(&set) else { continue };
         let Some(bytes) = whole.get(current_log()) else { continue };
         let Ok(log) = LogFile::open(bytes) else { continue };
-        if log.end().tail != Tail::Shadow || !log.end().repairs.is_empty() || tried == 6 {
+        if log.end().tail != Tail::Shadow || !log.end().repairs.is_empty() || tried == 3 {
             continue;
         }
         let mut torn = whole.clone();
