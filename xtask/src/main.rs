@@ -18,7 +18,8 @@ cargo xtask CHORE
 
   crash [--sets PART,…] [--seeds N] [--minutes N]
              stop the machine behind every operation of a recovery in place, over all sets or those named: with each seed other
-             writes are lost, torn or kept; once more with little memory, without undo, and stopped twice
+             writes are lost, torn or kept; once more with little memory, without undo, with three threads, and
+             stopped twice
   crash --kill N [--seed N]
              kill the program N times at random moments while it recovers in place
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages

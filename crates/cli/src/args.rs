@@ -26,7 +26,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done and clean; 1 done, with findings or
 pub enum Command {
     /// Show what files and folders are, and what can be done with them
     Inspect(Inspect),
-    /// Explain a JET error code
+    /// Explain a JET error code, or an invariant that a finding names
     Explain(Explain),
     /// Check databases and logs for damage
     Verify(Verify),
@@ -62,7 +62,7 @@ pub struct Inspect {
 
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A code: -1216, 0xFFFFFB40, 4294966080, or a symbol
+    /// A code: -1216, 0xFFFFFB40, 4294966080, or a symbol; or an invariant: I24
     #[arg(allow_hyphen_values = true, required = true)]
     pub codes: Vec<String>,
 }
@@ -75,7 +75,8 @@ pub struct Explain {
   anchorlog verify --space ntds.dit          what each table and index owns, and what of it is free
   anchorlog verify --json mail.edb           one JSON value a line: findings as they come, then the result
 
-A finding names the invariant that is broken, as [I24]. Errors end with exit code 1; warnings and notes do not.")]
+A finding names the invariant that is broken, as [I24]; `anchorlog explain I24` says what holds. Errors end with exit code 1; warnings
+and notes do not.")]
 pub struct Verify {
     /// Files or folders
     #[arg(required = true)]

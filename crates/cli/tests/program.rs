@@ -61,6 +61,7 @@ fn explain_says_what_a_code_means_and_what_to_do() {
         assert!(text(&output).contains("JET_errAttachedDatabaseMismatch") && text(&output).contains("next"), "{form}");
     }
     assert_eq!(json(&anchorlog(&["explain", "--json", "-543"], here.path()))["symbol"], "JET_errRequiredLogFilesMissing");
+    assert_eq!(text(&anchorlog(&["explain", "[I24]"], here.path())), "I24  entries of a leaf ascend\n");
     assert_eq!(code(&anchorlog(&["explain", "nonsense"], here.path())), 2);
     assert_eq!(code(&anchorlog(&["explain", "-99999"], here.path())), 1);
 }

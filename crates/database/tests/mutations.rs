@@ -4,11 +4,16 @@
 
 use anchorlog_database::Database;
 use anchorlog_database::check::{FlushMap, Options, Watch, check_with};
+use anchorlog_format::data::catalog::columns::{FLAGS, SPACE_USAGE};
+use anchorlog_format::data::long_value::LongValueKey;
 use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::finding::{Finding, Severity};
+use anchorlog_format::page::NodeFlags;
+use anchorlog_format::space::CATALOG_SHADOW;
+use anchorlog_format::units::{Dbtime, PageNumber};
 use anchorlog_storage::File;
-use anchorlog_testkit::data::engine_sets;
-use anchorlog_testkit::database::Image;
+use anchorlog_testkit::data::{engine_set, engine_sets};
+use anchorlog_testkit::database::{Image, Kind};
 use anchorlog_testkit::mutate::{NUMBERS, follows, plant};
 use anchorlog_testkit::random::Random;
 use std::collections::BTreeSet;
@@ -145,4 +150,75 @@ fn every_planted_damage_is_found_under_its_own_number_and_no_other() {
     let wrong_list: Vec<&str> = wrong.iter().map(|text| &text[..]).collect();
     assert!(wrong.is_empty(), "{} of {} wrong:\n{}", wrong.len(), judged.len(), wrong_list.join("\n"));
     assert!(missing.is_empty(), "nothing to break by {missing:?}");
+}
+
+/// A set that is in every checkout, as it is.
+fn image_of(set: &str, path: &str) -> Image {
+    Image::open(&engine_set(set).expect("the set is in every checkout").folder().join(path))
+}
+
+/// What is found under a number: how bad it is.
+fn severities(image: &Image, rule: &str) -> Vec<Severity> {
+    findings(image).into_iter().filter(|finding| finding.rule == Some(rule)).map(|finding| finding.severity).collect()
+}
+
+/// Page and line of the first long value that two records refer to.
+fn shared_value(image: &Image) -> Option<(PageNumber, u16)> {
+    let trees = image.trees();
+    let leaves = trees.iter().filter(|tree| tree.kind == Kind::LongValues).flat_map(|tree| tree.leaves().to_vec());
+    let mut lines = leaves.flat_map(|page| (0..image.page(page).lines()).map(move |line| (page, line)));
+    lines.find(|&(page, line)| {
+        let view = image.page(page);
+        let node = view.line(line).expect("a line");
+        let is_root = matches!(LongValueKey::parse(&image.key(page, line)), Some(LongValueKey::Root(_)));
+        is_root && node.data.starts_with(&2_u32.to_le_bytes()) && !node.flags.is_deleted()
+    })
+}
+
+#[test]
+fn too_many_references_are_a_warning_and_too_few_an_error() {
+    let (image, (page, line)) =
+        bases().into_iter().find_map(|(_, image, _)| shared_value(&image).map(|at| (image, at))).expect("a shared value");
+    for (references, severity) in [(3_u32, Severity::Warning), (1, Severity::Error)] {
+        let mut image = image.clone();
+        image.edit(page, |editor| editor.patch_data(line, 0, &references.to_le_bytes())).expect("four bytes");
+        assert_eq!(severities(&image, "I30"), [severity], "{references}");
+    }
+}
+
+#[test]
+fn part_of_a_page_is_an_error_and_whole_pages_behind_the_end_a_warning() {
+    let mut image = image_of("micro-insert", "after/db/db1.edb");
+    assert_eq!(severities(&image, "I1"), []);
+    image.bytes.extend([0; 4096]);
+    assert_eq!(severities(&image, "I1"), [Severity::Warning]);
+    image.bytes.extend([0; 100]);
+    assert_eq!(severities(&image, "I1"), [Severity::Warning, Severity::Error]);
+}
+
+/// Page times are no reason to leave the content alone.
+#[test]
+fn a_page_time_above_the_headers_is_an_error_and_entries_are_still_held_against_rows() {
+    let mut image = image_of("micro-secondary", "after/db/db1.edb");
+    let index = image.trees().into_iter().find(|tree| matches!(tree.kind, Kind::Index { .. }) && tree.objid.0 > 7);
+    let leaf = index.expect("an index").leaves()[0];
+    let above = Dbtime(image.header().dbtime.0 + 1);
+    image
+        .edit(leaf, |editor| {
+            editor.set_dbtime(above);
+            editor.set_node_flags(1, NodeFlags::DELETED)
+        })
+        .expect("a page");
+    assert_eq!(severities(&image, "I8"), [Severity::Error]);
+    assert_eq!(severities(&image, "I30"), [Severity::Error]);
+}
+
+#[test]
+fn rows_of_the_catalogs_copy_are_errors_where_they_describe_something_else_and_warnings_otherwise() {
+    for (column, severity) in [(SPACE_USAGE, Severity::Warning), (FLAGS, Severity::Error)] {
+        let mut image = image_of("micro-insert", "after/db/db1.edb");
+        let leaf = image.levels(CATALOG_SHADOW.root).pop().expect("a level")[0];
+        image.edit(leaf, |editor| editor.patch_data(0, column.offset.into(), &[0x55])).expect("a byte");
+        assert_eq!(severities(&image, "I50"), [severity], "{}", column.microsoft);
+    }
 }

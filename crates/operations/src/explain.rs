@@ -1,5 +1,6 @@
-//! What a JET code means and what to do.
+//! What a JET code means and what to do, and what the invariants say whose numbers findings name.
 
+use anchorlog_database::check::rule::Rule;
 use anchorlog_format::jet::{Entry, JetCode};
 use serde::Serialize;
 
@@ -18,6 +19,23 @@ pub struct Explanation {
     /// Another reading of the number, where there is one (trap O3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// An invariant that every database keeps (`db-3 §18`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Invariant {
+    /// Its number, as findings of `verify` name it.
+    pub invariant: &'static str,
+    /// What holds.
+    pub meaning: &'static str,
+}
+
+/// The invariant with a number such as `I24`, in either case or as findings write it, `[I24]`; `None` for text that is none.
+#[must_use]
+pub fn invariant(text: &str) -> Option<Invariant> {
+    let number = text.trim().trim_start_matches('[').trim_end_matches(']');
+    let rule = Rule::all().find(|rule| rule.number().eq_ignore_ascii_case(number))?;
+    Some(Invariant { invariant: rule.number(), meaning: rule.meaning() })
 }
 
 /// Explains a code in any form; `None` for text that is none.
@@ -58,6 +76,13 @@ mod tests {
         assert!(explain("-99999").unwrap().note.unwrap().contains("another component"));
         assert!(explain("-1811").unwrap().note.is_none());
         assert!(explain("nonsense").is_none());
+    }
+
+    #[test]
+    fn an_invariant_is_known_by_the_number_that_findings_name() {
+        let found = Some(Invariant { invariant: "I24", meaning: "entries of a leaf ascend" });
+        assert_eq!(["I24", "i24", "[I24]"].map(invariant), [found; 3]);
+        assert_eq!(["I0", "I51", "24", ""].map(invariant), [None; 4]);
     }
 
     #[test]

@@ -257,7 +257,7 @@ impl Crashes {
         let fate = match seed {
             0 => Fate::Lost,
             1 => Fate::Kept,
-            _ if seed % 2 == 0 => Fate::Torn(4096),
+            _ if seed.is_multiple_of(2) => Fate::Torn(4096),
             _ => Fate::Torn(512),
         };
         let mut random = Random::new(seed ^ (self.at as u64) << 32);

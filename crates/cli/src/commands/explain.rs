@@ -3,17 +3,29 @@
 use crate::Outcome;
 use crate::args::Explain;
 use crate::exit::{Exit, Trouble};
-use anchorlog_operations::explain::{Explanation, explain};
+use anchorlog_operations::explain::{Explanation, explain, invariant};
 use std::io::{self, Write};
 
 pub fn run(arguments: &Explain, json: bool) -> Outcome {
     let mut out = io::stdout().lock();
     let mut exit = Exit::Done;
     for (index, text) in arguments.codes.iter().enumerate() {
+        if index > 0 && !json {
+            writeln!(out)?;
+        }
+        if let Some(found) = invariant(text) {
+            let line = if json {
+                serde_json::to_string(&found).map_err(io::Error::other)?
+            } else {
+                format!("{}  {}", found.invariant, found.meaning)
+            };
+            writeln!(out, "{line}")?;
+            continue;
+        }
         let Some(found) = explain(text) else {
             return Err(Trouble::usage(
                 format!("{text} is no code"),
-                "Give a number (-1216, 0xFFFFFB40, 4294966080) or a symbol (JET_errAttachedDatabaseMismatch).",
+                "Give a number (-1216, 0xFFFFFB40, 4294966080), a symbol (JET_errAttachedDatabaseMismatch), or the number of an invariant (I24).",
             ));
         };
         if found.entry.is_none() {
@@ -22,9 +34,6 @@ pub fn run(arguments: &Explain, json: bool) -> Outcome {
         if json {
             writeln!(out, "{}", serde_json::to_string(&found).map_err(io::Error::other)?)?;
         } else {
-            if index > 0 {
-                writeln!(out)?;
-            }
             write!(out, "{}", text_of(&found))?;
         }
     }

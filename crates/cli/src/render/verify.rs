@@ -16,13 +16,18 @@ pub fn result(result: &Verification, depth: Depth, took: Duration) -> String {
     let verdict = match (result.errors, result.warnings) {
         _ if result.interrupted => "interrupted: what was found so far stands".to_owned(),
         (0, 0) => "no findings".to_owned(),
-        (0, warnings) => format!("no errors, {warnings} warnings"),
-        (errors, warnings) => format!("{errors} errors, {warnings} warnings"),
+        (0, warnings) => format!("no errors, {}", several(warnings, "warning")),
+        (errors, 0) => format!("{}, no warnings", several(errors, "error")),
+        (errors, warnings) => format!("{}, {}", several(errors, "error"), several(warnings, "warning")),
     };
     let read: u64 = result.databases.iter().map(|database| database.bytes).sum();
     let seconds = took.as_secs_f64();
     text.push_str(&format!("{verdict} ({} in {seconds:.1} s)\n", super::bytes(read)));
     text
+}
+
+fn several(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn database_line(database: &DatabaseCheck, depth: Depth) -> String {

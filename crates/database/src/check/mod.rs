@@ -13,6 +13,7 @@
 mod compare;
 mod content;
 mod flush;
+mod gate;
 mod header;
 mod inner;
 mod lands;
@@ -30,6 +31,11 @@ mod source;
 mod space;
 mod spans;
 mod trees;
+
+/// What [`gate`] is made of.
+mod sync {
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+}
 
 pub use flush::FlushMap;
 
@@ -247,3 +253,6 @@ fn catalog(database: &Database, good: &PageSet, last_owned: PageNumber, report: 
 
 /// A page that is older than the flush map knows.
 const LOST: &str = "the page is older than the flush map knows: a write of it was lost";
+
+#[cfg(test)]
+mod gate_under_shuttle;

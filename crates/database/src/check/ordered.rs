@@ -1,7 +1,8 @@
 //! Work on several threads whose results come out in the order of the work.
 
+use super::gate::{Closing, Gate};
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 
 /// Pieces of work that may be under way or done but not yet taken, for each thread: what bounds the memory.
 const AHEAD: usize = 4;
@@ -62,51 +63,6 @@ pub(super) fn ordered<Item: Send, Result: Send, State>(
             }
         }
     });
-}
-
-/// How far the producer may be ahead of what was taken.
-struct Gate {
-    most: usize,
-    state: Mutex<(usize, bool)>,
-    changed: Condvar,
-}
-
-impl Gate {
-    fn new(most: usize) -> Self {
-        Self { most, state: Mutex::new((0, false)), changed: Condvar::new() }
-    }
-    /// Waits for room; `false` once the gate is closed.
-    fn enter(&self) -> bool {
-        let mut state = self.lock();
-        while state.0 >= self.most && !state.1 {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.0 += 1;
-        !state.1
-    }
-    fn leave(&self) {
-        self.lock().0 -= 1;
-        self.changed.notify_one();
-    }
-    fn close(&self) {
-        self.lock().1 = true;
-        self.changed.notify_all();
-    }
-    fn lock(&self) -> MutexGuard<'_, (usize, bool)> {
-        // Two numbers: no panic can leave them half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Closes the gate when its thread panics, so that no one waits for what will never come.
-struct Closing<'g>(&'g Gate);
-
-impl Drop for Closing<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.close();
-        }
-    }
 }
 
 #[cfg(test)]

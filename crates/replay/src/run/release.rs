@@ -24,6 +24,7 @@ use crate::page_journal;
 use crate::space;
 use anchorlog_format::database::flush_map::{FlushMapHeader, MAP_VERSION};
 use anchorlog_format::database::header::{DatabaseHeader, HeaderPage};
+use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::units::{DatabaseId, Generation, LogPosition, LogTime, PageNumber, Signature};
 use anchorlog_storage::{File, open_or_create};
 use std::path::{Path, PathBuf};
@@ -147,7 +148,10 @@ impl Run<'_> {
     pub(super) fn settle_size(&mut self, id: DatabaseId, position: LogPosition) -> Result<()> {
         let Some(slot) = self.slots.get(&id).filter(|slot| slot.deferred == Some(Why::CleanLater)) else { return Ok(()) };
         let (true, true, Some(path)) = (self.make, self.setup.options.in_place, slot.path.clone()) else { return Ok(()) };
-        let Some(header) = self.page_of(&path)?.filter(|page| page.header.consistent_position == position) else { return Ok(()) };
+        // A database that was attached again since is closed when the log comes to that.
+        let closed_here =
+            |page: &HeaderPage| page.header.state == DatabaseState::CleanShutdown && page.header.consistent_position == position;
+        let Some(header) = self.page_of(&path)?.filter(closed_here) else { return Ok(()) };
         let file = self.setup.folder.open_write(&path)?;
         self.redo.cache.attach(id, file.clone(), header.page_size(), FlushMap::default(), None)?;
         let owned = space::last_owned_page(&mut self.redo.cache, id);

@@ -2,6 +2,7 @@
 
 use super::judge::{crash_state, little_memory, options, without_undo};
 use super::stops::crash_everywhere;
+use anchorlog_replay::run::Options;
 use anchorlog_testkit::data::engine_sets;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +26,9 @@ fn all_sets() {
     let work = || {
         while let Some(set) = sets.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| Instant::now() < until) {
             let Some(start) = crash_state(set) else { continue };
-            let ways = [(options(), false), (options(), true), (little_memory(), false), (without_undo(), false)];
+            let parallel = Options { threads: 3, ..options() };
+            let ways =
+                [(options(), false), (options(), true), (little_memory(), false), (without_undo(), false), (parallel, false)];
             let tried = ways.map(|(options, twice)| crash_everywhere(&set.name, &start, &options, seeds, twice, Some(until)));
             let crashes: usize = tried.iter().map(|tried| tried.crashes).sum();
             let found: Vec<String> = tried.into_iter().flat_map(|tried| tried.problems).collect();

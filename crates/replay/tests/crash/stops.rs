@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 /// One set for each kind of change.
-pub const KINDS: [(&str, &str); 10] = [
+pub const KINDS: [(&str, &str); 11] = [
     ("a split", "micro-split-append"),
     ("a merge", "micro-merge"),
     ("undo with logged before images", "micro-uncommitted-flushed"),
@@ -17,6 +17,7 @@ pub const KINDS: [(&str, &str); 10] = [
     ("a file that grows", "micro-extend"),
     ("a file that grows and shrinks", "micro-growdb"),
     ("several databases", "micro-multi-db"),
+    ("a database closed and attached again", "micro-attach-detach"),
     ("a database that the log makes", "micro-createdb"),
     ("circular logging", "micro-circular"),
 ];

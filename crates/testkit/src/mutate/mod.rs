@@ -89,6 +89,8 @@ pub const fn follows(invariant: u32) -> &'static [u32] {
         // Entries stand between separators.
         20 => &[7, 25, 26],
         22 => &[26],
+        // A long value that a separator cuts in two.
+        25 | 26 => &[30],
         _ => &[],
     }
 }

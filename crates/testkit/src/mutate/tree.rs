@@ -126,7 +126,7 @@ impl Plan<'_> {
 
     /// A page between a root and one of the pages below it, all of which lead to leaves.
     fn uneven(&mut self) -> Option<String> {
-        for tree in self.trees(|tree| tree.levels.len() == 3) {
+        for tree in self.trees(|tree| tree.levels.len() == 3 && tree.levels[1].len() > 1) {
             let line = self.line(tree.root);
             let child = *self.image.children(tree.root).get(usize::from(line))?;
             let (flags, objid, dbtime) =
