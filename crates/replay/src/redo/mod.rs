@@ -6,12 +6,21 @@ pub mod damage;
 mod group;
 mod node;
 mod pages;
+mod queue;
+#[cfg(test)]
+mod queue_under_shuttle;
 mod scan;
 mod settle;
 mod share;
 mod transaction;
 mod tree;
 mod window;
+
+/// The primitives of the queue.
+mod sync {
+    pub(super) use std::sync::mpsc::{Receiver, Sender, channel};
+    pub(super) use std::sync::{Arc, Mutex};
+}
 
 use crate::cache::PageCache;
 use crate::error::{INTERNAL_ERROR, ReplayError, Result};

@@ -5,10 +5,10 @@
 //! out the same however many buckets there are.
 
 use super::bucket::{Bucket, Shared};
+use super::queue::Queue;
 use super::window::{Kind, Window};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{Receiver, SendError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::{self, Builder, JoinHandle};
 
 /// Work below which another thread costs more than it brings.
@@ -65,19 +65,13 @@ pub(super) fn share_out(window: &mut Window, count: usize) -> Vec<usize> {
 
 /// Threads that work on buckets besides the one that takes records in: that one helps when it has nothing else to do.
 pub(super) struct Workers {
-    /// Workers wait for a bucket with the lock held; who only wants to help never waits for it.
-    queue: Arc<Mutex<Receiver<Bucket>>>,
-    jobs: Option<Sender<Bucket>>,
-    finished: Sender<thread::Result<Bucket>>,
-    done: Receiver<thread::Result<Bucket>>,
+    queue: Queue<Bucket, thread::Result<Bucket>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Default for Workers {
     fn default() -> Self {
-        let (jobs, queue) = channel();
-        let (finished, done) = channel();
-        Self { queue: Arc::new(Mutex::new(queue)), jobs: Some(jobs), finished, done, threads: Vec::new() }
+        Self { queue: Queue::new(), threads: Vec::new() }
     }
 }
 
@@ -85,26 +79,15 @@ impl Workers {
     /// Begins threads up to `count`, as far as the system has them.
     fn begin(&mut self, count: usize) {
         while self.threads.len() < count {
-            let (queue, finished) = (self.queue.clone(), self.finished.clone());
-            let Ok(thread) = Builder::new().name("redo".into()).spawn(move || work(&queue, &finished)) else { break };
+            let worker = self.queue.worker();
+            let work = |mut bucket: Bucket| {
+                catch_unwind(AssertUnwindSafe(move || {
+                    bucket.run();
+                    bucket
+                }))
+            };
+            let Ok(thread) = Builder::new().name("redo".into()).spawn(move || worker.run(work)) else { break };
             self.threads.push(thread);
-        }
-    }
-    /// A bucket that no worker has taken yet, where there is one.
-    fn help(&self) -> Option<Bucket> {
-        self.queue.try_lock().ok()?.try_recv().ok()
-    }
-}
-
-fn work(queue: &Mutex<Receiver<Bucket>>, finished: &Sender<thread::Result<Bucket>>) {
-    // The lock is free again when a bucket was taken.
-    while let Ok(Ok(mut bucket)) = queue.lock().map(|queue| queue.recv()) {
-        let done = catch_unwind(AssertUnwindSafe(move || {
-            bucket.run();
-            bucket
-        }));
-        if finished.send(done).is_err() {
-            break;
         }
     }
 }
@@ -112,7 +95,7 @@ fn work(queue: &Mutex<Receiver<Bucket>>, finished: &Sender<thread::Result<Bucket
 impl Drop for Workers {
     fn drop(&mut self) {
         // No thread uses a file when redo is given up.
-        self.jobs = None;
+        self.queue.close();
         self.threads.drain(..).for_each(|thread| _ = thread.join());
     }
 }
@@ -133,18 +116,13 @@ impl Running {
         let mut running = Self { shared, numbers, done: Vec::new(), waiting: 0 };
         workers.begin(threads.saturating_sub(1));
         for mut bucket in buckets {
-            let jobs = workers.jobs.as_ref().filter(|_| threads > 1);
-            if let Some(jobs) = jobs {
-                match jobs.send(bucket) {
-                    Ok(()) => {
-                        running.waiting += 1;
-                        continue;
-                    }
-                    Err(SendError(refused)) => bucket = refused,
-                }
+            if threads > 1 {
+                workers.queue.give(bucket);
+                running.waiting += 1;
+            } else {
+                bucket.run();
+                running.done.push(bucket);
             }
-            bucket.run();
-            running.done.push(bucket);
         }
         running
     }
@@ -153,10 +131,10 @@ impl Running {
         let mut buckets = std::mem::take(&mut self.done);
         while self.waiting > 0 {
             self.waiting -= 1;
-            if let Some(mut bucket) = workers.help() {
+            if let Some(mut bucket) = workers.queue.help() {
                 bucket.run();
                 buckets.push(bucket);
-            } else if let Ok(done) = workers.done.recv() {
+            } else if let Some(done) = workers.queue.wait() {
                 buckets.push(done.unwrap_or_else(|panic| resume_unwind(panic)));
             }
         }
