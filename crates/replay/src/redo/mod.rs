@@ -28,7 +28,7 @@ use anchorlog_format::units::{
 pub use bucket::Hook;
 pub use scan::ScanDifference;
 use scan::Seen;
-use share::Running;
+use share::{Running, Workers};
 use std::collections::BTreeMap;
 use window::Window;
 
@@ -82,6 +82,7 @@ pub struct Redo {
     damage: damage::Damage,
     window: Window,
     running: Option<Running>,
+    workers: Workers,
 }
 
 /// Figures for the report.
@@ -139,6 +140,7 @@ impl Redo {
             damage: damage::Damage::default(),
             window: Window::default(),
             running: None,
+            workers: Workers::default(),
         }
     }
 

@@ -27,7 +27,7 @@ impl Redo {
         let mut before = self.running.take();
         let mut effects = Vec::new();
         if let Some(running) = &mut before {
-            let mut buckets = running.wait();
+            let mut buckets = running.wait(&self.workers);
             self.bring_back(running, &mut buckets);
             let failed = self.note_pages(&running.shared.window, &mut buckets, &mut effects);
             if let Some(error) = failed {
@@ -38,14 +38,17 @@ impl Redo {
         }
         if !self.window.is_empty() {
             let mut window = std::mem::take(&mut self.window);
-            let here = self.threads < 2 || !share::is_worth_threads(&window) && self.hook.is_none();
-            let numbers = share::share_out(&mut window, if here { 1 } else { self.threads });
+            let alone = !share::is_worth_threads(&window) && self.hook.is_none();
+            let threads = if alone { 1 } else { self.threads };
+            let numbers = share::share_out(&mut window, if threads > 1 { threads * share::BUCKETS } else { 1 });
             let (shared, buckets) = self.hand_out(window, &numbers)?;
-            self.running = Some(Running::begin(shared, numbers, buckets, here));
+            self.running = Some(Running::begin(shared, numbers, buckets, &mut self.workers, threads));
         }
         let Some(running) = &before else { return Ok(()) };
         if let Err(error) = self.note_versions_of(&running.shared.window, effects) {
-            self.running = None;
+            if let Some(mut running) = self.running.take() {
+                running.wait(&self.workers);
+            }
             self.window.clear();
             return Err(error);
         }
@@ -108,7 +111,6 @@ impl Redo {
 
     /// The pages go back into the cache, in an order that does not depend on the buckets.
     fn bring_back(&mut self, running: &Running, buckets: &mut [Bucket]) {
-        buckets.sort_by_key(|bucket| bucket.number);
         for (&bucket, &place) in running.numbers.iter().zip(&running.shared.places) {
             let slot = buckets.get_mut(bucket).and_then(|bucket| bucket.slots.get_mut(place as usize));
             if let Some((slot, (flags, dbtime))) = slot.as_deref().and_then(|slot| Some((slot, slot.met?))) {

@@ -6,14 +6,15 @@
 
 use super::bucket::{Bucket, Shared};
 use super::window::{Kind, Window};
-use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::thread::{JoinHandle, spawn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, Builder, JoinHandle};
 
 /// Work below which another thread costs more than it brings.
 const WORK_MIN: usize = 256;
-/// Pages in a row that are alike: often of one tree.
-const NEIGHBOURS: usize = 16;
+/// Buckets for each thread: who is done with one takes the next, so that all are done at about the same time.
+pub(super) const BUCKETS: usize = 4;
 
 /// Whether a window has enough to do for other threads.
 pub(super) fn is_worth_threads(window: &Window) -> bool {
@@ -42,14 +43,10 @@ pub(super) fn share_out(window: &mut Window, count: usize) -> Vec<usize> {
     }
     let mut filled = vec![0_u64; count];
     let total = costs.iter().sum::<u64>();
-    let share = total / count as u64 + 1;
     let mut assign = |leader: usize, costs: &[u64], buckets: &mut [usize]| {
-        // The bucket that the page was in before, most likely, as long as it is not full: its bytes are near that thread's core.
-        let usual = window.seats[leader].key.1.0 as usize / NEIGHBOURS % count;
         let least = (0..count).min_by_key(|&bucket| filled[bucket]).unwrap_or(0);
-        let bucket = if filled[usual] + costs[leader] <= share { usual } else { least };
-        filled[bucket] += costs[leader];
-        buckets[leader] = bucket;
+        filled[least] += costs[leader];
+        buckets[leader] = least;
     };
     // The large ones first: the small ones then even out what differs.
     let large = total / (8 * count as u64) + 1;
@@ -66,46 +63,104 @@ pub(super) fn share_out(window: &mut Window, count: usize) -> Vec<usize> {
     buckets
 }
 
+/// Threads that work on buckets besides the one that takes records in: that one helps when it has nothing else to do.
+pub(super) struct Workers {
+    /// Workers wait for a bucket with the lock held; who only wants to help never waits for it.
+    queue: Arc<Mutex<Receiver<Bucket>>>,
+    jobs: Option<Sender<Bucket>>,
+    finished: Sender<thread::Result<Bucket>>,
+    done: Receiver<thread::Result<Bucket>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        let (jobs, queue) = channel();
+        let (finished, done) = channel();
+        Self { queue: Arc::new(Mutex::new(queue)), jobs: Some(jobs), finished, done, threads: Vec::new() }
+    }
+}
+
+impl Workers {
+    /// Begins threads up to `count`, as far as the system has them.
+    fn begin(&mut self, count: usize) {
+        while self.threads.len() < count {
+            let (queue, finished) = (self.queue.clone(), self.finished.clone());
+            let Ok(thread) = Builder::new().name("redo".into()).spawn(move || work(&queue, &finished)) else { break };
+            self.threads.push(thread);
+        }
+    }
+    /// A bucket that no worker has taken yet, where there is one.
+    fn help(&self) -> Option<Bucket> {
+        self.queue.try_lock().ok()?.try_recv().ok()
+    }
+}
+
+fn work(queue: &Mutex<Receiver<Bucket>>, finished: &Sender<thread::Result<Bucket>>) {
+    // The lock is free again when a bucket was taken.
+    while let Ok(Ok(mut bucket)) = queue.lock().map(|queue| queue.recv()) {
+        let done = catch_unwind(AssertUnwindSafe(move || {
+            bucket.run();
+            bucket
+        }));
+        if finished.send(done).is_err() {
+            break;
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        // No thread uses a file when redo is given up.
+        self.jobs = None;
+        self.threads.drain(..).for_each(|thread| _ = thread.join());
+    }
+}
+
 /// Buckets at work.
 pub(super) struct Running {
     pub shared: Arc<Shared>,
     /// For each page of the window the number of its bucket.
     pub numbers: Vec<usize>,
     done: Vec<Bucket>,
-    threads: Vec<JoinHandle<Bucket>>,
+    /// Buckets that are not done.
+    waiting: usize,
 }
 
 impl Running {
-    /// Begins the work; with one bucket and no need for another thread it is done at once.
-    pub fn begin(shared: Arc<Shared>, numbers: Vec<usize>, buckets: Vec<Bucket>, here: bool) -> Self {
-        let mut running = Self { shared, numbers, done: Vec::new(), threads: Vec::new() };
+    /// Begins the work with so many threads, this one included; with one it is done at once.
+    pub fn begin(shared: Arc<Shared>, numbers: Vec<usize>, buckets: Vec<Bucket>, workers: &mut Workers, threads: usize) -> Self {
+        let mut running = Self { shared, numbers, done: Vec::new(), waiting: 0 };
+        workers.begin(threads.saturating_sub(1));
         for mut bucket in buckets {
-            if here || bucket.work.is_empty() {
-                bucket.run();
-                running.done.push(bucket);
-            } else {
-                running.threads.push(spawn(move || {
-                    bucket.run();
-                    bucket
-                }));
+            let jobs = workers.jobs.as_ref().filter(|_| threads > 1);
+            if let Some(jobs) = jobs {
+                match jobs.send(bucket) {
+                    Ok(()) => {
+                        running.waiting += 1;
+                        continue;
+                    }
+                    Err(SendError(refused)) => bucket = refused,
+                }
             }
+            bucket.run();
+            running.done.push(bucket);
         }
         running
     }
-    /// Waits for the work; the buckets in no order that means anything.
-    pub fn wait(&mut self) -> Vec<Bucket> {
+    /// Does what nobody has begun, and waits for the rest; the buckets by number.
+    pub fn wait(&mut self, workers: &Workers) -> Vec<Bucket> {
         let mut buckets = std::mem::take(&mut self.done);
-        let threads = self.threads.drain(..);
-        buckets.extend(threads.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))));
-        buckets
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // No thread uses a file when redo is given up.
-        for thread in self.threads.drain(..) {
-            _ = thread.join();
+        while self.waiting > 0 {
+            self.waiting -= 1;
+            if let Some(mut bucket) = workers.help() {
+                bucket.run();
+                buckets.push(bucket);
+            } else if let Ok(done) = workers.done.recv() {
+                buckets.push(done.unwrap_or_else(|panic| resume_unwind(panic)));
+            }
         }
+        buckets.sort_by_key(|bucket| bucket.number);
+        buckets
     }
 }

@@ -198,8 +198,11 @@ impl Window {
         self.parents[a.max(b) as usize] = a.min(b);
     }
 
-    /// Empties it; what memory it has stays.
+    /// Empties it; what memory a window usually needs stays.
     pub fn clear(&mut self) {
+        if self.bytes.capacity() > 4 * BYTES_MAX {
+            self.bytes = Vec::new();
+        }
         self.work.clear();
         self.bytes.clear();
         self.named.clear();
