@@ -101,7 +101,8 @@ pub fn replay(shop: &Workshop, page: &mut Page) -> Result<(), String> {
         "`perf-replay-8k`: 233 logs of 1 MiB. *Replay* is redo, undo and the end of recovery in place, as Microsoft's engine does it; \
          *recover* is the whole command: copies and their hashes, replay, the full check of the result, publication. CPU time is that \
          of all threads. Microsoft's engine was measured on another machine of the same kind (`meta.json` of the set). The rows of the \
-         result are compared with the engine's by their hash.",
+         result are compared with the engine's by their hash. *Replays at once* share nothing, each on its own copy: how much longer than \
+         one alone they take is what the machine itself costs a second core.",
     );
     let content = read(&logs()?)?;
     let meta = set()?.meta();
@@ -117,6 +118,7 @@ pub fn replay(shop: &Workshop, page: &mut Page) -> Result<(), String> {
         contenders.push(in_place(&work, threads, 512)?);
         threads *= 2;
     }
+    contenders.push(side_by_side(&work, cores)?);
     contenders.push(recover(shop, &work, 512)?);
     let runs = compare(&contenders, if shop.short { 1 } else { 5 })?;
     let row = |name: &str, wall: Option<Duration>, cpu: f64, memory: Option<u64>| {
@@ -178,6 +180,21 @@ fn in_place(work: &Path, threads: usize, cache: u64) -> Result<Contender, String
     }))
 }
 
+/// As many replays at once as there are cores, one thread each: what the machine gives to work that shares nothing.
+fn side_by_side(work: &Path, count: usize) -> Result<Contender, String> {
+    let (work, before) = (work.join("files"), set()?.folder().join("before"));
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    Ok(Contender::new(format!("{count} replays at once, 1 thread each"), move || {
+        _ = fs::remove_dir_all(&work);
+        let folders: Vec<PathBuf> = (0..count).map(|number| work.join(number.to_string())).collect();
+        let mut command = Command::new(&this);
+        if folders.iter().all(|folder| copy_folder(&before, folder).is_ok()) {
+            command.arg("replay-in-place").args(&folders).args(["1", "512"]);
+        }
+        command
+    }))
+}
+
 /// The whole command.
 fn recover(shop: &Workshop, work: &Path, cache: u64) -> Result<Contender, String> {
     let (out, before, program) = (work.join("result"), set()?.folder().join("before"), shop.program.clone());
@@ -209,13 +226,22 @@ fn same_rows(database: &Path, expected: &str) -> Result<(), String> {
     if found == expected { Ok(()) } else { Err(format!("the rows are not the engine's: {found}, wanted {expected}")) }
 }
 
-/// `xtask replay-in-place FOLDER THREADS CACHE_MIB`: what is timed.
+/// `xtask replay-in-place FOLDER… THREADS CACHE_MIB`: what is timed; several folders at once.
 ///
 /// # Errors
 /// In words.
 pub fn child(arguments: &[&str]) -> Result<(), String> {
-    let [root, threads, cache] = arguments else { return Err("replay-in-place FOLDER THREADS CACHE_MIB".into()) };
-    let number = |text: &str| text.parse::<usize>().map_err(|error| error.to_string());
+    let usage = || "replay-in-place FOLDER… THREADS CACHE_MIB".to_owned();
+    let [roots @ .., threads, cache] = arguments else { return Err(usage()) };
+    let number = |text: &str| text.parse::<usize>().map_err(|_| usage());
+    let (threads, cache) = (number(threads)?, number(cache)? << 20);
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = roots.iter().map(|root| scope.spawn(move || one(root, threads, cache))).collect();
+        runs.into_iter().try_for_each(|run| run.join().map_err(|_| "a replay panicked".to_owned())?)
+    })
+}
+
+fn one(root: &str, threads: usize, cache_bytes: usize) -> Result<(), String> {
     let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(root));
     let mut streams = StreamFiles::find(&*folder, Path::new("log")).map_err(|error| error.to_string())?;
     let files = streams.pop().ok_or("no logs")?;
@@ -224,7 +250,7 @@ pub fn child(arguments: &[&str]) -> Result<(), String> {
         logs: Logs { folder: folder.clone(), files },
         folder,
         naming: Naming { candidates: vec![Candidate { path, signature: None }], map: Vec::new() },
-        options: Options { cache_bytes: number(cache)? << 20, threads: number(threads)?, ..Options::default() },
+        options: Options { cache_bytes, threads, ..Options::default() },
     };
     let ambient = Ambient::repeatable(LogTime::utc(2030, 1, 2, 3, 4, 5, 6), 7);
     let report = run::replay(&setup, &ambient, &mut ()).map_err(|failure| failure.error.to_string())?;
