@@ -24,6 +24,11 @@ impl Redo {
     /// Begins the work that waits, once the window before is done. While pages are worked on, what the records of the window before do
     /// besides is noted, and further records are taken in.
     pub(super) fn launch(&mut self) -> Result<()> {
+        // Shared out while other threads are still at work.
+        let mut window = std::mem::take(&mut self.window);
+        let alone = !share::is_worth_threads(&window) && self.hook.is_none();
+        let threads = if alone { 1 } else { self.threads };
+        let numbers = share::share_out(&mut window, if threads > 1 { threads * share::BUCKETS } else { 1 });
         let mut before = self.running.take();
         let mut effects = Vec::new();
         if let Some(running) = &mut before {
@@ -32,15 +37,10 @@ impl Redo {
             let failed = self.note_pages(&running.shared.window, &mut buckets, &mut effects);
             if let Some(error) = failed {
                 // What was taken in behind the error is not done.
-                self.window.clear();
                 return Err(error);
             }
         }
-        if !self.window.is_empty() {
-            let mut window = std::mem::take(&mut self.window);
-            let alone = !share::is_worth_threads(&window) && self.hook.is_none();
-            let threads = if alone { 1 } else { self.threads };
-            let numbers = share::share_out(&mut window, if threads > 1 { threads * share::BUCKETS } else { 1 });
+        if !window.is_empty() {
             let (shared, buckets) = self.hand_out(window, &numbers)?;
             self.running = Some(Running::begin(shared, numbers, buckets, &mut self.workers, threads));
         }

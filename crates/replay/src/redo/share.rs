@@ -14,7 +14,7 @@ use std::thread::{self, Builder, JoinHandle};
 /// Work below which another thread costs more than it brings.
 const WORK_MIN: usize = 256;
 /// Buckets for each thread: who is done with one takes the next, so that all are done at about the same time.
-pub(super) const BUCKETS: usize = 4;
+pub(super) const BUCKETS: usize = 8;
 
 /// Whether a window has enough to do for other threads.
 pub(super) fn is_worth_threads(window: &Window) -> bool {

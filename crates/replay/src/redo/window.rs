@@ -11,7 +11,7 @@ use anchorlog_format::units::{LogPosition, SessionId, TransactionId, VersionId};
 use std::ops::Range;
 
 /// Bytes of records in a window.
-const BYTES_MAX: usize = 1 << 20;
+const BYTES_MAX: usize = 512 << 10;
 /// Pieces of work in a window.
 const WORK_MAX: usize = 1 << 15;
 /// The part of the cache that the pages of a window may fill.
