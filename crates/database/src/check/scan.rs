@@ -19,6 +19,8 @@ use anchorlog_format::units::{Dbtime, PageNumber};
 const READ: usize = 256 << 10;
 /// Pages that one word of a set speaks for.
 const WORD: u32 = 64;
+/// Bytes that a thread takes at once: so many that threads seldom wait for each other.
+const TAKE: usize = 2 << 20;
 
 /// What the pass over all pages leaves to the checks behind it.
 pub(super) struct Scanned {
@@ -69,10 +71,15 @@ pub(super) fn scan(
     let size = database.page_size();
     let (pages, total) = (database.pages(), u64::from(database.pages()));
     let mut scanned = Scanned::nothing(database);
-    let runs = |push: &mut dyn FnMut(Run) -> bool| {
-        let mut first = 1;
-        while first <= pages && push(Run { first: PageNumber(first), pages: WORD.min(pages - first + 1) }) {
-            first += WORD;
+    let at_once = (TAKE / (size.bytes() * WORD as usize)).max(1);
+    let takes = |push: &mut dyn FnMut(Vec<Run>) -> bool| {
+        let firsts = (1..=pages).step_by(WORD as usize);
+        let mut runs = firsts.map(|first| Run { first: PageNumber(first), pages: WORD.min(pages - first + 1) });
+        loop {
+            let take: Vec<Run> = runs.by_ref().take(at_once).collect();
+            if take.is_empty() || !push(take) {
+                return;
+            }
         }
     };
     let state = || Scan {
@@ -82,7 +89,8 @@ pub(super) fn scan(
         trailer,
     };
     let mut done = 0;
-    ordered(threads, runs, state, Scan::run, |seen: Seen| {
+    let work = |scan: &mut Scan<'_>, take: Vec<Run>| take.into_iter().map(|run| scan.run(run)).collect::<Vec<Seen>>();
+    let mut note = |seen: Seen| {
         scanned.good.insert_word(seen.run.first, seen.good);
         scanned.bad.insert_word(seen.run.first, seen.bad);
         done += u64::from(seen.run.pages);
@@ -99,7 +107,8 @@ pub(super) fn scan(
         let go_on = done % 1024 != 0 || report.progress("pages", done, total);
         scanned.complete &= go_on;
         go_on
-    });
+    };
+    ordered(threads, takes, state, work, |all: Vec<Seen>| all.into_iter().all(&mut note));
     scanned
 }
 
