@@ -151,7 +151,7 @@ pub fn replay(shop: &Workshop, page: &mut Page) -> Result<(), String> {
 fn caches(shop: &Workshop, page: &mut Page, work: &Path) -> Result<(), String> {
     page.section(
         "Memory",
-        "Replay in place with small caches. The database of `perf-replay-8k` has 320 MiB; what a run needs beside the cache is the log \
+        "Replay in place with small caches. The database of `perf-replay-8k` has 198 MiB; what a run needs beside the cache is the log \
          it reads, the window of work that the threads share, and the before images (64 MiB at most, then they go to a file).",
     );
     let mut rows = Vec::new();
