@@ -239,13 +239,6 @@ impl PageCache {
         }
         self.insert((database, page), Frame { image, dirty: true, used: true })
     }
-    /// Puts back a page that was taken out and not changed.
-    ///
-    /// # Errors
-    /// Any error of a file, while another page makes room.
-    pub fn put_back(&mut self, database: DatabaseId, page: PageNumber, image: Box<[u8]>, dirty: bool) -> io::Result<()> {
-        self.insert((database, page), Frame { image, dirty, used: true })
-    }
     /// Whether a page in memory differs from the file.
     #[must_use]
     pub fn is_dirty(&self, database: DatabaseId, page: PageNumber) -> bool {

@@ -4,7 +4,7 @@ use crate::error::{ReplayError, Result};
 use crate::stream::files::StreamFiles;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::file::{FILE_SIZE_MAX, LogFile};
-use anchorlog_format::log::header::{Expected, HeaderError, LogHeader};
+use anchorlog_format::log::header::{Expected, HEADER_SIZE, HeaderError, LogHeader};
 use anchorlog_format::units::Generation;
 use anchorlog_storage::{Folder, read_all};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,27 @@ impl Logs {
         let file = self.folder.open(path).map_err(named)?;
         read_all(&*file, FILE_SIZE_MAX).map_err(named)
     }
+    /// The header of a log file, checked in the engine's order (`log-1 §4.2`); nothing else of the file is read.
+    ///
+    /// # Errors
+    /// Errors of the storage, and the first check that fails, with its code; both with the file's name.
+    pub fn header(&self, path: &Path, expected: &Expected) -> Result<LogHeader> {
+        let (header, size) = self.look(path)?;
+        let header = header.map_err(|error| refuse(error, path))?;
+        header.compare(&Expected { file_size: Some(size), ..*expected }).map_err(|error| refuse(error, path))?;
+        Ok(header)
+    }
+    /// What stands at the head of a log file, and the file's size.
+    ///
+    /// # Errors
+    /// Errors of the storage, with the file's name.
+    pub fn look(&self, path: &Path) -> Result<(std::result::Result<LogHeader, HeaderError>, u64)> {
+        let named = |error: std::io::Error| ReplayError::from(error).in_file(path.display().to_string());
+        let file = self.folder.open(path).map_err(named)?;
+        let mut bytes = vec![0; HEADER_SIZE];
+        let read = file.read_at(0, &mut bytes).map_err(named)?;
+        Ok((LogHeader::check(&bytes[..read]), file.size().map_err(named)?))
+    }
     /// The path of a generation: its archive, else the current log, whatever that holds.
     #[must_use]
     pub fn candidate(&self, generation: Generation) -> Option<&Path> {
@@ -46,20 +67,10 @@ impl Logs {
     }
 }
 
-/// Checks a log file's header in the engine's order (`log-1 §4.2`).
-///
-/// # Errors
-/// The first check that fails, with its code.
-pub fn check_header(bytes: &[u8], path: &Path, expected: &Expected) -> Result<LogHeader> {
-    let header = LogHeader::check(bytes).map_err(|error| refuse(error, path))?;
-    header.compare(&Expected { file_size: Some(bytes.len() as u64), ..*expected }).map_err(|error| refuse(error, path))?;
-    Ok(header)
-}
-
 /// Opens a log file whose header was checked.
 ///
 /// # Errors
-/// As [`check_header`].
+/// As [`Logs::header`].
 pub fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<LogFile<'a>> {
     LogFile::open(bytes).map_err(|error| refuse(error, path))
 }
@@ -67,7 +78,7 @@ pub fn open<'a>(bytes: &'a [u8], path: &Path) -> Result<LogFile<'a>> {
 /// The same, for bytes that the log keeps itself.
 ///
 /// # Errors
-/// As [`check_header`].
+/// As [`Logs::header`].
 pub fn open_owned(bytes: Vec<u8>, path: &Path) -> Result<LogFile<'static>> {
     LogFile::open_owned(bytes).map_err(|error| refuse(error, path))
 }

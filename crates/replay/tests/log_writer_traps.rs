@@ -423,7 +423,7 @@ fn a_log_that_is_only_archived_or_full_or_legacy_is_followed_by_a_new_generation
     let mut files = StreamFiles::empty("", naming());
     files.archives.insert(Generation(1), "edb00001.log".into());
     let mut writer = LogWriter::resume(Arc::clone(&fixture.root), files, &log, false, clock()).unwrap();
-    assert!(writer.needs_generation());
+    assert!(!writer.fits(&[1]));
     let header = writer.new_generation(&begin()).unwrap();
     assert_eq!((header.generation, header.previous_accumulated), (Generation(2), log.end().accumulated));
     assert_eq!(fixture.file("edb00001.log"), bytes);

@@ -140,11 +140,6 @@ impl ColumnType {
             Self::Binary | Self::Text | Self::LongBinary | Self::LongText => None,
         }
     }
-    /// Whether values may lie in the long-value tree.
-    #[must_use]
-    pub const fn is_long(self) -> bool {
-        matches!(self, Self::LongBinary | Self::LongText)
-    }
     /// Whether values are text in the column's code page.
     #[must_use]
     pub const fn is_text(self) -> bool {

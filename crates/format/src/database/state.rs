@@ -80,12 +80,6 @@ impl DatabaseState {
         }
     }
 
-    /// Whether redo may work on a database in this state: dirty, clean (an attach record makes it dirty) or dirty and patched.
-    #[must_use]
-    pub const fn is_recoverable(self) -> bool {
-        matches!(self, DirtyShutdown | CleanShutdown | DirtyAndPatched)
-    }
-
     /// Whether logs are needed before it can be used.
     #[must_use]
     pub const fn is_dirty(self) -> bool {

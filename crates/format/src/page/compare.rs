@@ -1,7 +1,6 @@
 //! When two pages are equal for the engine (`log-4 §20.1`): what two correct replays may leave different does not count.
 
 use super::{NodeFlags, Page, PageFlags};
-use crate::units::ObjectId;
 
 /// What differs between two pages, in words for people; empty when they are equal.
 #[must_use]
@@ -66,10 +65,4 @@ fn compare_line(a: Page<'_>, b: Page<'_>, line: u16, found: &mut Vec<String>) {
     if x.data != y.data {
         found.push(format!("line {line}: data {:02x?} against {:02x?}", x.data, y.data));
     }
-}
-
-/// Whether a page image shows an unused page of no tree.
-#[must_use]
-pub fn is_blank(page: Page<'_>) -> bool {
-    page.objid() == ObjectId(0) && page.is_zero()
 }

@@ -31,9 +31,7 @@ use anchorlog_format::database::state::DatabaseState;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{Operation, PageHead};
 use anchorlog_format::page::{PageEditor, PageFlags};
-use anchorlog_format::units::{
-    DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, SessionId, TransactionId, VersionId,
-};
+use anchorlog_format::units::{DatabaseId, Dbtime, Generation, LogPosition, ObjectId, PageNumber, SessionId, VersionId};
 pub use bucket::Hook;
 pub use scan::ScanDifference;
 use scan::Seen;
@@ -234,14 +232,6 @@ impl Redo {
         }
     }
 
-    /// Pages noted as missing that a file-size or space record explains (`log-4 §5.3`). Nothing waits.
-    pub fn explain_absent(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) {
-        debug_assert!(self.window.is_empty() && self.running.is_none(), "records in front still wait");
-        if let Some(database) = self.databases.get_mut(&database) {
-            database.maps.clear_absent(first, last);
-        }
-    }
-
     /// The session gate, then the database gate (`log-4 §4.1`). A member of an open macro is kept for its commit.
     fn gate(&mut self, raw: &[u8], head: &PageHead, objid: ObjectId) -> Result<Gate> {
         let after_first_begin = self.sessions.entry(head.session).or_default().after_first_begin;
@@ -314,11 +304,6 @@ impl Redo {
         self.macros.clear();
         self.macro_bytes = 0;
         self.versions.clear();
-    }
-    /// The transaction of a session, for records written in its name.
-    #[must_use]
-    pub fn transaction_of(&self, session: SessionId) -> TransactionId {
-        self.sessions.get(&session).map(|session| session.transaction).unwrap_or_default()
     }
     /// Whether a generation is the first of which some database no longer has pages from the future, or has them again.
     #[must_use]

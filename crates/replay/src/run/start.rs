@@ -28,11 +28,10 @@ impl Run<'_> {
     pub(super) fn find_start(&mut self) -> Result<Option<Start>> {
         let logs = &self.setup.logs;
         let Some(current) = logs.files.current.clone() else { return self.start_without_current() };
-        let bytes = logs.read(&current)?;
         let expected = Expected { page_size: self.setup.options.page_size, ..Expected::default() };
-        let header = logs::check_header(&bytes, &current, &expected)?;
-        self.stream = header.signature;
+        self.stream = logs.header(&current, &expected)?.signature;
         let checkpoint = self.usable_checkpoint();
+        let bytes = self.setup.logs.read(&current)?;
         let log = logs::open(&bytes, &current)?;
         // Damage of the current log is met again when redo comes to it.
         let closed = log.end().refusal(ReadContext::Soft, true).is_none() && log.was_closed_cleanly();
@@ -107,10 +106,9 @@ impl Run<'_> {
                     .ok_or_else(|| logs::missing(JetCode::MISSING_LOG_FILE, "no log is there to begin with"))?
             }
         };
-        let bytes = logs.read(&path)?;
         let signature = (!self.stream.is_none()).then_some(self.stream);
         let expected = Expected { signature, page_size: self.setup.options.page_size, ..Expected::default() };
-        let header = logs::check_header(&bytes, &path, &expected)?;
+        let header = logs.header(&path, &expected)?;
         if wanted.is_some_and(|wanted| wanted != header.generation) {
             let reason = format!("the log {} holds generation {}, not the one of its name", path.display(), header.generation);
             return Err(ReplayError::new(JetCode::INVALID_LOG_SEQUENCE, reason).in_file(path.display().to_string()));
@@ -134,8 +132,8 @@ impl Run<'_> {
 
     fn checkpoint_of_archives(&mut self) -> Result<Option<Checkpoint>> {
         let Some(path) = self.setup.logs.files.archives.values().next_back().cloned() else { return Ok(None) };
-        let bytes = self.setup.logs.read(&path)?;
-        self.stream = LogHeader::check(&bytes).map_or(Signature::NONE, |header| header.signature);
+        let (header, _) = self.setup.logs.look(&path)?;
+        self.stream = header.map_or(Signature::NONE, |header| header.signature);
         Ok(self.usable_checkpoint())
     }
 
@@ -146,8 +144,8 @@ impl Run<'_> {
             return Ok(path.clone());
         }
         if let Some(current) = &logs.files.current {
-            let found = LogHeader::check(&logs.read(current)?).map(|header| header.generation);
-            if found == Ok(generation) {
+            let (found, _) = logs.look(current)?;
+            if found.is_ok_and(|header| header.generation == generation) {
                 return Ok(current.clone());
             }
         }
@@ -157,8 +155,7 @@ impl Run<'_> {
 
     /// The databases attached where redo begins.
     pub(super) fn attach_list(&mut self, start: &Start) -> Result<()> {
-        let bytes = self.setup.logs.read(&start.path)?;
-        let header = logs::open(&bytes, &start.path)?.header().clone();
+        let header = self.setup.logs.header(&start.path, &Expected::default())?;
         for attached in &start.attached {
             let logged = Logged {
                 source: Source::List,
@@ -182,8 +179,7 @@ impl Run<'_> {
         let logs = &self.setup.logs;
         let next = Generation(done.0 + 1);
         let Some(path) = logs.candidate(next).map(Path::to_path_buf) else { return self.logs_end(done) };
-        let bytes = logs.read(&path)?;
-        logs::check_header(&bytes, &path, &self.expected())?;
+        logs.header(&path, &self.expected())?;
         Ok(Some(path))
     }
 

@@ -227,11 +227,6 @@ impl LogWriter {
     pub fn fits(&self, sizes: &[usize]) -> bool {
         self.packer.fits(sizes)
     }
-    /// Whether nothing more fits: the last log was full, legacy or archived when this writer began.
-    #[must_use]
-    pub fn needs_generation(&self) -> bool {
-        !self.fits(&[1])
-    }
 
     /// Appends a record; returns its position, or `None`, with nothing done, where it does not fit into this generation.
     ///
