@@ -1,6 +1,11 @@
 //! Chores of the project: `cargo xtask help`.
 
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// That of the program: what is timed here is what users run.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 mod bench;
 mod crash;

@@ -12,7 +12,12 @@ mod render;
 use args::{Arguments, Command};
 use clap::Parser;
 use exit::Exit;
+use mimalloc::MiMalloc;
 use std::process::ExitCode;
+
+/// Pages and before images go from thread to thread: memory that one thread takes and another gives back is what this one is made for.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -3,6 +3,7 @@
 use crate::layout::{Shown, Wire};
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::ops::Range;
 
 macro_rules! units {
     ($( $(#[$doc:meta])* $name:ident($inner:ty) $format:literal; )*) => {$(
@@ -59,6 +60,21 @@ impl PageNumber {
     #[must_use]
     pub const fn is_none(self) -> bool {
         self.0 == 0
+    }
+    /// The page behind it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+    /// The extent of so many pages that begins here; empty for none.
+    #[must_use]
+    pub const fn extent(self, pages: u32) -> Range<Self> {
+        self..Self(self.0.saturating_add(pages))
+    }
+    /// This page and all behind it.
+    #[must_use]
+    pub const fn onwards(self) -> Range<Self> {
+        self..Self(u32::MAX)
     }
 }
 

@@ -14,6 +14,7 @@ use anchorlog_format::units::{DatabaseId, Dbtime, PageNumber, PageSize};
 use anchorlog_storage::File;
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
@@ -277,13 +278,13 @@ impl PageCache {
     ///
     /// # Errors
     /// Any error of the file.
-    pub fn zero(&mut self, database: DatabaseId, first: PageNumber, last: PageNumber) -> io::Result<()> {
-        self.discard(database, |page| page >= first && page <= last);
+    pub fn zero(&mut self, database: DatabaseId, pages: &Range<PageNumber>) -> io::Result<()> {
+        self.discard(database, |page| pages.contains(&page));
         let Some(backing) = self.backings.get(&database) else { return Ok(()) };
-        let (bytes, last) = (backing.size.bytes(), last.0.min(backing.pages));
-        for page in first.0..=last {
+        let (bytes, end) = (backing.size.bytes(), pages.end.0.min(backing.pages.saturating_add(1)));
+        for page in (pages.start.0..end).map(PageNumber) {
             let image = vec![0; bytes].into_boxed_slice();
-            self.insert((database, PageNumber(page)), Frame { image, dirty: true, used: false })?;
+            self.insert((database, page), Frame { image, dirty: true, used: false })?;
         }
         Ok(())
     }

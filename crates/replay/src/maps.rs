@@ -3,6 +3,7 @@
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::{Dbtime, LogPosition, PageNumber};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Why a page is in a map. In this order they are judged: the last kind that is left decides the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,28 +56,28 @@ impl RedoMaps {
     }
     /// Notes a page; a page that is noted keeps its first entry.
     pub fn note(&mut self, reason: Reason, page: PageNumber, entry: Entry) {
-        self.maps[reason as usize].entry(page).or_insert(entry);
+        self.map_mut(reason).entry(page).or_insert(entry);
     }
-    /// A file-size or trim record explains the pages from `first` to `last`.
-    pub fn clear_absent(&mut self, first: PageNumber, last: PageNumber) {
-        self.clear(Reason::Zeroed, first, last);
-        self.clear(Reason::TooOld, first, last);
+    /// A file-size or trim record explains these pages.
+    pub fn clear_absent(&mut self, pages: &Range<PageNumber>) {
+        self.clear(Reason::Zeroed, pages);
+        self.clear(Reason::TooOld, pages);
     }
     /// A freed extent explains reverted pages.
-    pub fn clear_freed(&mut self, first: PageNumber, last: PageNumber) {
-        self.clear(Reason::Reverted, first, last);
-        self.clear(Reason::RevertedIgnored, first, last);
+    pub fn clear_freed(&mut self, pages: &Range<PageNumber>) {
+        self.clear(Reason::Reverted, pages);
+        self.clear(Reason::RevertedIgnored, pages);
     }
     /// A freed page of a merge, an emptied tree or a page move explains a reverted page.
     pub fn clear_reverted(&mut self, page: PageNumber) {
-        self.clear(Reason::Reverted, page, page);
+        self.map_mut(Reason::Reverted).remove(&page);
     }
     /// The end of the required range, or of redo: whatever is still noted is an error, and the entry that decides is returned.
     ///
     /// # Errors
     /// The oldest entry of the last map that is not empty.
     pub fn verify(&mut self) -> Result<(), (PageNumber, Entry)> {
-        self.maps[Reason::RevertedIgnored as usize].clear();
+        self.map_mut(Reason::RevertedIgnored).clear();
         let worst = [Reason::Reverted, Reason::TooOld, Reason::Zeroed].into_iter().find(|&reason| !self.map(reason).is_empty());
         match worst.and_then(|reason| self.map(reason).iter().min_by_key(|(_, entry)| entry.position)) {
             Some((&page, &entry)) => Err((page, entry)),
@@ -100,13 +101,16 @@ impl RedoMaps {
     fn map(&self, reason: Reason) -> &BTreeMap<PageNumber, Entry> {
         &self.maps[reason as usize]
     }
-    fn clear(&mut self, reason: Reason, first: PageNumber, last: PageNumber) {
-        if first > last {
+    fn map_mut(&mut self, reason: Reason) -> &mut BTreeMap<PageNumber, Entry> {
+        &mut self.maps[reason as usize]
+    }
+    fn clear(&mut self, reason: Reason, pages: &Range<PageNumber>) {
+        if pages.is_empty() {
             return;
         }
-        let gone: Vec<PageNumber> = self.map(reason).range(first..=last).map(|(&page, _)| page).collect();
+        let gone: Vec<PageNumber> = self.map(reason).range(pages.clone()).map(|(&page, _)| page).collect();
         for page in gone {
-            self.maps[reason as usize].remove(&page);
+            self.map_mut(reason).remove(&page);
         }
     }
 }
@@ -141,10 +145,31 @@ mod tests {
         let mut maps = RedoMaps::default();
         maps.note(Reason::Zeroed, PageNumber(7), entry(1, -1019));
         maps.note(Reason::TooOld, PageNumber(9), entry(2, -566));
-        maps.clear_absent(PageNumber(7), PageNumber(8));
+        maps.clear_absent(&PageNumber(7).extent(2));
         assert_eq!(maps.verify(), Err((PageNumber(9), entry(2, -566))));
-        maps.clear_absent(PageNumber(1), PageNumber(u32::MAX));
+        maps.clear_absent(&PageNumber(1).onwards());
         assert_eq!(maps.verify(), Ok(()));
+    }
+
+    #[test]
+    fn an_extent_explains_as_many_pages_as_it_has_and_none_behind_it() {
+        let noted = || {
+            let mut maps = RedoMaps::default();
+            for page in 7..=9 {
+                maps.note(Reason::Reverted, PageNumber(page), entry(1, -1123));
+                maps.note(Reason::Zeroed, PageNumber(page), entry(2, -1019));
+            }
+            maps
+        };
+        let mut freed = noted();
+        freed.clear_freed(&PageNumber(7).extent(2));
+        assert_eq!(freed.verify(), Err((PageNumber(9), entry(1, -1123))));
+        freed.clear_absent(&PageNumber(7).extent(2));
+        freed.clear_freed(&PageNumber(9).extent(1));
+        assert_eq!(freed.verify(), Err((PageNumber(9), entry(2, -1019))));
+        let mut nothing = noted();
+        nothing.clear_freed(&PageNumber(7).extent(0));
+        assert_eq!(nothing.verify(), Err((PageNumber(7), entry(1, -1123))));
     }
 
     #[test]

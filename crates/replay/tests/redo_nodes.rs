@@ -205,7 +205,7 @@ fn v20_a_page_that_is_too_old_is_looked_at_again_and_again_and_a_trim_explains_i
     // A record that fits is redone all the same.
     bench.redo(insert(node(30, 5, 13, 0, 0), "c", "1"));
     assert_eq!(bench.keys(30), ["c"]);
-    bench.redo.databases.get_mut(&DATABASE).unwrap().maps.clear_absent(PageNumber(30), PageNumber(30));
+    bench.redo.databases.get_mut(&DATABASE).unwrap().maps.clear_absent(&PageNumber(30).extent(1));
     bench.redo.leave_required_range(DATABASE, Generation(6)).unwrap();
     assert_eq!(bench.bad_pages(), []);
 }

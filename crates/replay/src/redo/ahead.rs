@@ -90,7 +90,7 @@ impl Ahead {
             Operation::ShrinkDatabase3(shrink) => self.cut(shrink.database, shrink.last_page),
             Operation::TrimDatabase(trim) => {
                 if let Some(maps) = self.maps.get_mut(&trim.database) {
-                    maps.clear_absent(trim.first, PageNumber(trim.first.0.saturating_add(trim.pages)));
+                    maps.clear_absent(&trim.first.extent(trim.pages));
                 }
             }
             Operation::ExtentFreed(freed) => self.freed(freed.database, freed.first, freed.pages),
@@ -134,12 +134,12 @@ impl Ahead {
     }
     fn cut(&mut self, database: DatabaseId, last: PageNumber) {
         if let Some(maps) = self.maps.get_mut(&database) {
-            maps.clear_absent(PageNumber(last.0.saturating_add(1)), PageNumber(u32::MAX));
+            maps.clear_absent(&last.next().onwards());
         }
     }
     fn freed(&mut self, database: DatabaseId, first: PageNumber, pages: i32) {
         if let Some(maps) = self.maps.get_mut(&database) {
-            maps.clear_freed(first, PageNumber(first.0.saturating_add(u32::try_from(pages).unwrap_or(0))));
+            maps.clear_freed(&first.extent(u32::try_from(pages).unwrap_or(0)));
         }
     }
 }

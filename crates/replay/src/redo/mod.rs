@@ -37,6 +37,7 @@ pub use scan::ScanDifference;
 use scan::Seen;
 use share::{Running, Workers};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use window::Window;
 
 /// One database that redo applies records to.
@@ -331,9 +332,9 @@ impl Redo {
     ///
     /// # Errors
     /// Any error of reading or writing pages.
-    pub fn mark_shrunk(&mut self, id: DatabaseId, first: PageNumber, last: PageNumber, dbtime: Dbtime) -> Result<()> {
-        for number in first.0..=last.0 {
-            let page = PageNumber(number);
+    pub fn mark_shrunk(&mut self, id: DatabaseId, pages: &Range<PageNumber>, dbtime: Dbtime) -> Result<()> {
+        let behind = self.cache.pages(id).saturating_add(1);
+        for page in (pages.start.0..pages.end.0.min(behind)).map(PageNumber) {
             self.cache.lookup(id, page)?;
             let found = self.cache.page(id, page).map(|page| page.dbtime());
             if found.is_some_and(|found| found.0 > 0 && found < dbtime) {

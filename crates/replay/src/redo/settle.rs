@@ -7,9 +7,13 @@ use super::share::{self, Running};
 use super::window::{Kind, Window, Work};
 use crate::error::{ReplayError, Result};
 use anchorlog_format::log::record::Operation;
-use anchorlog_format::units::{LogPosition, VersionId};
+use anchorlog_format::units::{DatabaseId, LogPosition, PageNumber, VersionId};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+
+/// Searches of a window for pages.
+const QUESTIONS_MAX: u32 = 256;
 
 impl Redo {
     /// Does all work that waits. Afterwards pages and version entries are as after the last record taken in.
@@ -62,6 +66,14 @@ impl Redo {
         Ok(())
     }
 
+    /// Whether work on some of these pages may not be done, or what it did not noted. After many such questions the answer is yes:
+    /// once all is settled, they cost nothing.
+    pub(crate) fn may_wait_for(&mut self, database: DatabaseId, pages: &Range<PageNumber>) -> bool {
+        self.window.questions += 1;
+        let running = self.running.as_ref().map(|running| &running.shared.window);
+        self.window.questions > QUESTIONS_MAX
+            || running.into_iter().chain([&self.window]).any(|window| window.names(database, pages))
+    }
     /// Whether work that is not noted yet may decide whether there is an entry of a version.
     pub(super) fn decides_over(&self, version: VersionId) -> bool {
         let owner = self.versions.owner(version);

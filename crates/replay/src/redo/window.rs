@@ -7,7 +7,7 @@ use super::pages::Role;
 use crate::cache::Key;
 use crate::hash::Map;
 use crate::versions::{Version, is_newer};
-use anchorlog_format::units::{LogPosition, SessionId, TransactionId, VersionId};
+use anchorlog_format::units::{DatabaseId, LogPosition, PageNumber, SessionId, TransactionId, VersionId};
 use std::ops::Range;
 
 /// Bytes of records in a window.
@@ -103,6 +103,8 @@ pub(super) struct Window {
     parents: Vec<u32>,
     index: Map<Key, u32>,
     page_bytes: usize,
+    /// How often it was searched for pages.
+    pub questions: u32,
     /// The oldest of the version entries that the window adds.
     oldest: Option<VersionId>,
     /// Entries that it removes.
@@ -153,6 +155,10 @@ impl Window {
             self.join(self.named[named as usize], self.named[at]);
         }
         self.work.push(work);
+    }
+    /// Whether it has work on some of these pages.
+    pub fn names(&self, database: DatabaseId, pages: &Range<PageNumber>) -> bool {
+        self.seats.iter().any(|seat| seat.key.0 == database && pages.contains(&seat.key.1))
     }
     /// The work before adds this version entry.
     pub fn adds(&mut self, version: VersionId) {
@@ -211,6 +217,7 @@ impl Window {
         self.parents.clear();
         self.index.clear();
         self.page_bytes = 0;
+        self.questions = 0;
         self.oldest = None;
         self.removed.clear();
         self.dropped.clear();

@@ -7,7 +7,7 @@ use crate::stop::Reached;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::record::{Operation, RecordType};
-use anchorlog_format::units::LogPosition;
+use anchorlog_format::units::{LogPosition, PageNumber};
 
 impl Run<'_> {
     /// The records of one log; `true` when the stop was reached.
@@ -45,7 +45,7 @@ impl Run<'_> {
     }
 
     fn dispatch(&mut self, position: LogPosition, raw: &[u8], operation: &Operation<'_>) -> Result<()> {
-        if changes_run(operation) {
+        if self.is_barrier(operation) {
             // All work on pages in front of it is done, and none behind it begun (`log-6 §3.5`).
             self.redo.settle()?;
         }
@@ -86,6 +86,21 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a record waits for those in front of it. One that concerns an extent only does where work on its pages still waits: all
+    /// other work comes out the same in either order.
+    fn is_barrier(&mut self, operation: &Operation<'_>) -> bool {
+        let extent = |first: PageNumber, pages: i32| first.extent(u32::try_from(pages).unwrap_or(0));
+        match operation {
+            Operation::ExtendDatabase(extend) => {
+                let behind = PageNumber(self.redo.cache.pages(extend.database)).next().onwards();
+                self.redo.files_grow_on_touch || self.redo.may_wait_for(extend.database, &behind)
+            }
+            Operation::ExtentFreed(freed) => self.redo.may_wait_for(freed.database, &extent(freed.first, freed.pages)),
+            Operation::ExtentFreed2(freed) => self.redo.may_wait_for(freed.database, &extent(freed.first, freed.pages)),
+            _ => changes_run(operation),
+        }
+    }
+
     /// Some records stand behind a shutdown mark without making it worthless (trap W13, V33).
     fn note_shutdown(&mut self, kind: RecordType) {
         const NEUTRAL: [u8; 10] = [17, 19, 20, 21, 22, 46, 51, 57, 60, 61];
@@ -107,13 +122,10 @@ const fn changes_run(operation: &Operation<'_>) -> bool {
             | Operation::DetachDatabase(_)
             | Operation::ReAttachDatabase(_)
             | Operation::SetDatabaseVersion(_)
-            | Operation::ExtendDatabase(_)
             | Operation::ShrinkDatabase(_)
             | Operation::ShrinkDatabase2(_)
             | Operation::ShrinkDatabase3(_)
             | Operation::TrimDatabase(_)
-            | Operation::ExtentFreed(_)
-            | Operation::ExtentFreed2(_)
             | Operation::Backup(_)
             | Operation::Init(_)
             | Operation::Term(_)

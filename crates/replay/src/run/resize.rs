@@ -47,9 +47,8 @@ impl Run<'_> {
         if position <= database.header.header.attach_position {
             return Ok(());
         }
-        let first = PageNumber(last.0.saturating_add(1));
-        let cut_last = PageNumber(last.0.saturating_add(cut));
-        database.maps.clear_absent(first, cut_last.max(PageNumber(pages)));
+        let gone = last.next().extent(cut);
+        database.maps.clear_absent(&(gone.start..gone.end.max(PageNumber(pages).next())));
         let dbtime = dbtime.filter(|dbtime| dbtime.0 > 0);
         if let Some(dbtime) = dbtime {
             database.highest_dbtime = database.highest_dbtime.max(dbtime);
@@ -61,7 +60,7 @@ impl Run<'_> {
         if !resized.is_none() && resized > position {
             // Cut before, and maybe grown again: what is older than the cut is known to be gone (trap V22).
             return match dbtime {
-                Some(dbtime) if self.make => self.redo.mark_shrunk(id, first, cut_last.min(PageNumber(pages)), dbtime),
+                Some(dbtime) if self.make => self.redo.mark_shrunk(id, &gone, dbtime),
                 _ => Ok(()),
             };
         }
@@ -76,24 +75,21 @@ impl Run<'_> {
         let id = trim.database;
         let pages = self.redo.cache.pages(id);
         let Some(database) = self.redo.databases.get_mut(&id) else { return Ok(()) };
-        let last = PageNumber(trim.first.0.saturating_add(trim.pages).saturating_sub(1));
-        database.maps.clear_absent(trim.first, last);
-        if database.future_data || pages <= last.0 {
+        let gone = trim.first.extent(trim.pages);
+        database.maps.clear_absent(&gone);
+        if database.future_data || pages < gone.end.0 {
             return Ok(());
         }
         database.header.header.trim_count = database.header.header.trim_count.wrapping_add(1);
         if self.make {
-            self.redo.cache.zero(id, trim.first, last)?;
+            self.redo.cache.zero(id, &gone)?;
         }
         Ok(())
     }
 
     pub(super) fn extent_freed(&mut self, id: DatabaseId, first: PageNumber, pages: i32) -> Result<()> {
-        let pages = u32::try_from(pages).unwrap_or(0);
-        if let Some(database) = self.redo.databases.get_mut(&id)
-            && pages > 0
-        {
-            database.maps.clear_freed(first, PageNumber(first.0.saturating_add(pages - 1)));
+        if let Some(database) = self.redo.databases.get_mut(&id) {
+            database.maps.clear_freed(&first.extent(u32::try_from(pages).unwrap_or(0)));
         }
         Ok(())
     }
