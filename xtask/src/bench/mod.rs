@@ -5,6 +5,7 @@ mod page;
 mod peers;
 mod replay;
 mod run;
+mod transaction;
 mod tree;
 mod verify;
 

@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use super::run::{Contender, compare};
-use super::{Workshop, mebibytes, seconds};
+use super::{Workshop, mebibytes, seconds, transaction};
 use anchorlog_database::{Database, canonical};
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::units::LogTime;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-fn set() -> Result<EngineSet, String> {
+pub(super) fn set() -> Result<EngineSet, String> {
     bench_set("replay-8k").ok_or_else(|| "the set perf-replay-8k is needed: ../shared/data".to_owned())
 }
 
@@ -115,12 +115,12 @@ pub fn replay(shop: &Workshop, page: &mut Page) -> Result<(), String> {
     let mut contenders = Vec::new();
     let mut threads = 1;
     while threads <= cores {
-        contenders.push(in_place(&work, threads, 512)?);
+        contenders.push(in_place(&set()?.folder().join("before"), &work, threads, 512)?);
         threads *= 2;
     }
     contenders.push(side_by_side(&work, cores)?);
     contenders.push(recover(shop, &work, 512)?);
-    let runs = compare(&contenders, if shop.short { 1 } else { 5 })?;
+    let runs = compare(&contenders, if shop.short { 1 } else { 9 })?;
     let row = |name: &str, wall: Option<Duration>, cpu: f64, memory: Option<u64>| {
         let time = wall.map_or(cpu, |wall| wall.as_secs_f64());
         vec![
@@ -141,34 +141,52 @@ pub fn replay(shop: &Workshop, page: &mut Page) -> Result<(), String> {
     let head = ["", "time", "CPU", "records a second", "MiB a second", "CPU, engine = 1", "time, one thread = 1", "memory"];
     page.table(&head, &rows);
     same_rows(&work.join("result/db/p.edb"), meta["dump_after_recovery"]["sha256"].as_str().unwrap_or_default())?;
-    caches(shop, page, &work)?;
+    caches(page, &work)?;
     // What cannot be removed is in nobody's way.
     _ = fs::remove_dir_all(&work);
     Ok(())
 }
 
 /// Memory against the stated cache.
-fn caches(shop: &Workshop, page: &mut Page, work: &Path) -> Result<(), String> {
+fn caches(page: &mut Page, work: &Path) -> Result<(), String> {
+    let open = work.join("open");
+    let written = transaction::make(&open, &work.join("redone"))?;
     page.section(
         "Memory",
-        "Replay in place with small caches. The database of `perf-replay-8k` has 198 MiB; what a run needs beside the cache is the log \
-         it reads, the window of work that the threads share, and the before images (64 MiB at most, then they go to a file).",
+        &format!(
+            "Replay in place with small caches. The database of `perf-replay-8k` has 198 MiB; what a run needs beside the cache is the \
+             log it reads, the window of work that the threads share, the before images (64 MiB at most, then they go to a file), and \
+             some 60 bytes for each change of a transaction that is open. *One open transaction*: the same crash with a transaction behind \
+             it that has not committed, {} changes with {} of before images. Its rows, too, are the engine's in the end.",
+            written.changes,
+            mebibytes(written.bytes)
+        ),
     );
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let rows_of = set()?.meta()["dump_after_recovery"]["sha256"].as_str().unwrap_or_default().to_owned();
     let mut rows = Vec::new();
-    for mebibytes_of_cache in [8, 64, 512] {
-        let contender = in_place(work, std::thread::available_parallelism().map_or(1, usize::from), mebibytes_of_cache)?;
-        let run = compare(&[contender], 1)?.pop().unwrap_or_default();
-        let beside = run.memory.saturating_sub(mebibytes_of_cache << 20);
-        rows.push(vec![format!("{mebibytes_of_cache} MiB"), seconds(run.wall), mebibytes(run.memory), mebibytes(beside)]);
+    for (state, before) in [("", set()?.folder().join("before")), ("one open transaction", open)] {
+        for mebibytes_of_cache in [8, 64, 512] {
+            let contender = in_place(&before, work, threads, mebibytes_of_cache)?;
+            let run = compare(&[contender], 1)?.pop().unwrap_or_default();
+            let beside = run.memory.saturating_sub(mebibytes_of_cache << 20);
+            rows.push(vec![
+                state.to_owned(),
+                format!("{mebibytes_of_cache} MiB"),
+                seconds(run.wall),
+                mebibytes(run.memory),
+                mebibytes(beside),
+            ]);
+            same_rows(&work.join("files/db/p.edb"), &rows_of)?;
+        }
     }
-    _ = shop;
-    page.table(&["cache", "time", "memory at most", "beside the cache"], &rows);
+    page.table(&["", "cache", "time", "memory at most", "beside the cache"], &rows);
     Ok(())
 }
 
-/// A fresh copy of the crash state, replayed where it lies.
-fn in_place(work: &Path, threads: usize, cache: u64) -> Result<Contender, String> {
-    let (work, before) = (work.join("files"), set()?.folder().join("before"));
+/// A fresh copy of a crash state, replayed where it lies.
+fn in_place(before: &Path, work: &Path, threads: usize, cache: u64) -> Result<Contender, String> {
+    let (work, before) = (work.join("files"), before.to_path_buf());
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     Ok(Contender::new(format!("replay, {threads} thread(s)"), move || {
         _ = fs::remove_dir_all(&work);
@@ -236,12 +254,17 @@ pub fn child(arguments: &[&str]) -> Result<(), String> {
     let number = |text: &str| text.parse::<usize>().map_err(|_| usage());
     let (threads, cache) = (number(threads)?, number(cache)? << 20);
     std::thread::scope(|scope| {
-        let runs: Vec<_> = roots.iter().map(|root| scope.spawn(move || one(root, threads, cache))).collect();
+        let runs: Vec<_> =
+            roots.iter().map(|root| scope.spawn(move || recovered(Path::new(root), threads, cache, true))).collect();
         runs.into_iter().try_for_each(|run| run.join().map_err(|_| "a replay panicked".to_owned())?)
     })
 }
 
-fn one(root: &str, threads: usize, cache_bytes: usize) -> Result<(), String> {
+/// Replays a copy where it lies.
+///
+/// # Errors
+/// In words.
+pub(super) fn recovered(root: &Path, threads: usize, cache_bytes: usize, undo: bool) -> Result<(), String> {
     let folder: Arc<dyn Folder> = Arc::new(DiskFolder::new(root));
     let mut streams = StreamFiles::find(&*folder, Path::new("log")).map_err(|error| error.to_string())?;
     let files = streams.pop().ok_or("no logs")?;
@@ -250,9 +273,10 @@ fn one(root: &str, threads: usize, cache_bytes: usize) -> Result<(), String> {
         logs: Logs { folder: folder.clone(), files },
         folder,
         naming: Naming { candidates: vec![Candidate { path, signature: None }], map: Vec::new() },
-        options: Options { cache_bytes, threads, ..Options::default() },
+        options: Options { cache_bytes, threads, undo, ..Options::default() },
     };
     let ambient = Ambient::repeatable(LogTime::utc(2030, 1, 2, 3, 4, 5, 6), 7);
     let report = run::replay(&setup, &ambient, &mut ()).map_err(|failure| failure.error.to_string())?;
-    if report.ending == run::Ending::Recovered { Ok(()) } else { Err(format!("{:?}", report.ending)) }
+    let wanted = if undo { run::Ending::Recovered } else { run::Ending::WithoutUndo };
+    if report.ending == wanted { Ok(()) } else { Err(format!("{:?}", report.ending)) }
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What one run of a command took.
@@ -65,18 +67,25 @@ pub fn once(command: &mut Command) -> Result<Run, String> {
         .stdin(Stdio::null())
         .spawn()
         .map_err(|error| format!("{}: {error}", command.get_program().to_string_lossy()))?;
-    let mut memory = 0;
-    // Short commands are waited for closely, long ones without disturbing them.
-    let mut pause = Duration::from_micros(200);
-    let status = loop {
-        memory = memory.max(peak_memory(child.id()));
-        match child.try_wait().map_err(|error| error.to_string())? {
-            Some(status) => break status,
-            None => std::thread::sleep(pause),
-        }
-        pause = (pause * 2).min(Duration::from_millis(5));
-    };
-    let wall = begin.elapsed();
+    let (process, done) = (child.id(), AtomicBool::new(false));
+    let (status, wall, memory) = thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut memory = 0;
+            // Often at first, for short commands, then seldom enough to take no time from the command.
+            let mut pause = Duration::from_micros(200);
+            while !done.load(Ordering::Relaxed) {
+                memory = memory.max(peak_memory(process));
+                thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(20));
+            }
+            memory
+        });
+        let status = child.wait();
+        let wall = begin.elapsed();
+        done.store(true, Ordering::Relaxed);
+        (status, wall, watcher.join().unwrap_or(0))
+    });
+    let status = status.map_err(|error| error.to_string())?;
     if !status.success() {
         return Err(format!("ended with {status}"));
     }
