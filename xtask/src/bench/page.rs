@@ -18,7 +18,7 @@ impl Page {
         page.line(&machine());
         page.line("");
         page.line(
-            "Contenders run in turn, once without being counted and then several times; the table has the run with the median time. \
+            "Contenders run in turn, once without being counted and then several times; the table has the fastest run of each: what else the machine does only ever adds to a run. \
              All files lie in the page cache or in the memory file system: the disk takes no part. Rates are MiB and GiB of the input.",
         );
         page

@@ -1,0 +1,79 @@
+//! The backup repository: sets of byte streams with a manifest each, behind one trait.
+//!
+//! A vault knows nothing of ESE: what a stream is, and what a manifest says, is the business of `anchorlog-operations`. What is promised
+//! here: a set is there whole or not at all; its bytes come back as they were, or with an error; nothing that a later set needs is lost;
+//! several programs may use one vault at once.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod memory;
+pub mod set;
+
+pub use error::{Damage, Error, Place, Result};
+pub use set::{Attachment, Name, NewSet, Receipt, SetId, SetSummary};
+
+use std::io::Read;
+
+/// A repository of backup sets.
+pub trait Vault: Send + Sync {
+    /// All sets, oldest first. A set whose description cannot be read is told as damage, and hides no other.
+    ///
+    /// # Errors
+    /// The storage's; a listing that fails is no empty vault.
+    fn sets(&self) -> Result<Vec<std::result::Result<SetSummary, Damage>>>;
+    /// Begins a set. Dropped without [`SetWriter::publish`] it leaves nothing that counts.
+    ///
+    /// # Errors
+    /// Another client's exclusive lock; the storage's.
+    fn begin_set(&self, new: NewSet) -> Result<Box<dyn SetWriter + '_>>;
+    /// The manifest with which a set was published.
+    ///
+    /// # Errors
+    /// No such set; damage; the storage's.
+    fn manifest(&self, set: &SetId) -> Result<Vec<u8>>;
+    /// A stream of a set, for reading at any offset.
+    ///
+    /// # Errors
+    /// No such set or stream; damage; the storage's.
+    fn open_stream(&self, set: &SetId, name: &Name) -> Result<Box<dyn StreamReader + '_>>;
+    /// Adds a small document to a published set: a proof, a label. An attachment of the same name stands beside the older ones.
+    ///
+    /// # Errors
+    /// No such set; another client's exclusive lock; the storage's.
+    fn attach(&self, set: &SetId, name: &Name, bytes: &[u8]) -> Result<()>;
+    /// The attachments of a set, oldest first.
+    ///
+    /// # Errors
+    /// No such set; damage; the storage's.
+    fn attachments(&self, set: &SetId) -> Result<Vec<Attachment>>;
+    /// Forgets sets, with their attachments; the bytes that no set needs go with the next prune.
+    ///
+    /// # Errors
+    /// A set that is held or unknown: then none is forgotten; another client's lock; the storage's.
+    fn forget(&self, sets: &[SetId]) -> Result<()>;
+}
+
+/// A set being written.
+pub trait SetWriter {
+    /// Stores a stream to its end. An error of the source is the set's: it cannot be published any more.
+    ///
+    /// # Errors
+    /// A name that is taken; the source's error as it was, or the storage's.
+    fn stream(&mut self, name: &Name, source: &mut dyn Read) -> Result<Receipt>;
+    /// The one commit point: the set counts from here on. `manifest`: what it is, as its reader will want it.
+    ///
+    /// # Errors
+    /// A stream that failed; what was written does not read back; the storage's.
+    fn publish(self: Box<Self>, manifest: &[u8]) -> Result<SetId>;
+}
+
+/// A stream being read.
+pub trait StreamReader: Send + Sync {
+    /// Its length in bytes.
+    fn size(&self) -> u64;
+    /// Fills `buffer` from `offset` on; returns the bytes read, fewer than asked for only at the end of the stream.
+    ///
+    /// # Errors
+    /// Damage, with the stream and the offset; the storage's.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+}
