@@ -5,7 +5,7 @@ mod common;
 use anchorlog_testkit::data::copy_folder;
 use anchorlog_testkit::differ::page_differences;
 use anchorlog_testkit::random::Random;
-use common::{anchorlog, code, content, large, program, said, set};
+use common::{anchorlog, code, contents, large, program, said, set};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
@@ -14,6 +14,11 @@ use std::time::{Duration, Instant};
 /// Recovered for a while, and small ones that spend their time on publishing.
 fn sets() -> [&'static str; 4] {
     [large(), "micro-multi-db", "micro-createdb", "micro-circular"]
+}
+
+/// The files below a folder, by their names as they are written.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    contents(folder).into_iter().map(|(path, bytes)| (path.display().to_string(), bytes)).collect()
 }
 
 /// What a run that is left alone makes of a set, and how long it takes.
@@ -28,7 +33,7 @@ fn is_database(name: &str) -> bool {
 }
 
 fn dumps(folder: &Path) -> BTreeMap<String, String> {
-    let databases = content(folder).into_keys().filter(|name| is_database(name));
+    let databases = files(folder).into_keys().filter(|name| is_database(name));
     databases
         .map(|name| {
             let output = anchorlog(&["dump", &name], folder);
@@ -46,7 +51,7 @@ impl Whole {
         let began = Instant::now();
         let output = anchorlog(&["recover", ".", "--in-place", "-q"], folder.path());
         assert_eq!(code(&output), 0, "{}", said(&output));
-        Self { took: began.elapsed(), files: content(folder.path()), dumps: dumps(folder.path()) }
+        Self { took: began.elapsed(), files: files(folder.path()), dumps: dumps(folder.path()) }
     }
 }
 
@@ -54,7 +59,7 @@ impl Whole {
 fn kill_and_finish(name: &str, whole: &Whole, random: &mut Random) -> bool {
     let folder = tempfile::tempdir().unwrap();
     copy_folder(&set(name).folder().join("before"), folder.path()).unwrap();
-    let originals = content(folder.path());
+    let originals = files(folder.path());
     let mut killed = false;
     for _ in 0..=random.below(3) {
         let mut run = program()
@@ -73,7 +78,7 @@ fn kill_and_finish(name: &str, whole: &Whole, random: &mut Random) -> bool {
     }
     let last = anchorlog(&["recover", ".", "--in-place", "-q"], folder.path());
     assert_eq!(code(&last), 0, "{name}: {}", said(&last));
-    let left = content(folder.path());
+    let left = files(folder.path());
     assert!(left.keys().all(|path| !path.starts_with('.')), "{name}: {:?}", left.keys());
     for (path, ours) in left.iter().filter(|(path, _)| is_database(path)) {
         assert_eq!(page_differences(ours, &whole.files[path]), [], "{name}: {path}");

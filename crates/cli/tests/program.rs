@@ -1,14 +1,13 @@
 //! The program as people and scripts see it: what it prints, and its exit codes.
 
+mod common;
+
 use anchorlog_testkit::data;
+use common::{anchorlog, code, contents, copy_of};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn anchorlog(arguments: &[&str], folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_anchorlog")).args(arguments).current_dir(folder).output().expect("the program starts")
-}
+use std::process::Output;
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -18,38 +17,8 @@ fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("the program ends by itself")
-}
-
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(output)))
-}
-
-/// A copy of a part of a set, as `work` in a folder of its own.
-fn copy_of(set: &str, below: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let source = data::engine_set(set).expect("the set is in every checkout").folder().join(below);
-    data::copy_folder(&source, &folder.path().join("work")).unwrap();
-    folder
-}
-
-/// Every file below a folder, with its content.
-fn content(root: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    let mut pending = vec![root.to_owned()];
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() {
-                pending.push(entry.path());
-            } else {
-                let name = entry.path().strip_prefix(root).unwrap().display().to_string();
-                files.push((name, fs::read(entry.path()).unwrap()));
-            }
-        }
-    }
-    files.sort();
-    files
 }
 
 #[test]
@@ -106,14 +75,14 @@ fn inspect_shows_files_pages_records_and_layouts() {
 #[test]
 fn recover_brings_a_crashed_folder_to_a_clean_one_and_leaves_it_alone() {
     let work = copy_of("lost-4k-1db", "base");
-    let before = content(&work.path().join("work"));
+    let before = contents(&work.path().join("work"));
     let plan = anchorlog(&["recover", "work", "--dry-run"], work.path());
     assert_eq!(code(&plan), 0, "{}", text(&plan));
     assert!(text(&plan).contains("This can be recovered"));
     let output = anchorlog(&["recover", "work", "--out", "new"], work.path());
     assert_eq!(code(&output), 0, "{}{}", text(&output), errors(&output));
     assert!(text(&output).contains("Dirty Shutdown -> Clean Shutdown"), "{}", text(&output));
-    assert_eq!(content(&work.path().join("work")), before, "the source was touched");
+    assert_eq!(contents(&work.path().join("work")), before, "the source was touched");
     let dump = anchorlog(&["dump", "new/db/db1.edb"], work.path());
     let engine = data::engine_set("lost-4k-1db").unwrap().folder().join("dump-none.jsonl");
     assert_eq!(text(&dump), fs::read_to_string(engine).unwrap());

@@ -3,7 +3,7 @@
 mod common;
 
 use anchorlog_testkit::data;
-use common::{anchorlog, code, content, copy_of, equals_the_engine, large, names, program, said, set};
+use common::{anchorlog, code, contents, copy_of, equals_the_engine, large, names, program, said, set};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -88,7 +88,7 @@ fn a_loss_is_accepted_only_by_its_generation_and_within_its_limit() {
 #[test]
 fn a_dry_run_tells_the_plan_and_touches_nothing() {
     let crash = copy_of("micro-multi-db", "before");
-    let before = content(crash.path());
+    let before = contents(crash.path());
     for arguments in [
         &["recover", "work", "--dry-run"][..],
         &["recover", "work", "--dry-run", "--in-place"],
@@ -97,7 +97,7 @@ fn a_dry_run_tells_the_plan_and_touches_nothing() {
         let output = anchorlog(arguments, crash.path());
         assert_eq!(code(&output), 0, "{}", said(&output));
         assert!(said(&output).contains("preconditions") && said(&output).contains("steps"));
-        assert_eq!(content(crash.path()), before);
+        assert_eq!(contents(crash.path()), before);
     }
     let value = json(&anchorlog(&["recover", "work", "--dry-run", "--json"], crash.path()));
     assert_eq!((&value["plan"]["possible"], value["plan"]["databases"].as_array().unwrap().len()), (&Value::from(true), 3));
@@ -228,8 +228,8 @@ fn every_command_says_how_it_is_used() {
 fn is_whole(out: &Path, folder: &Path) {
     let listed = anchorlog(&["recover", "work", "--out", "reference", "-q"], folder);
     assert_eq!(code(&listed), 0, "{}", said(&listed));
-    let reference = content(&folder.join("reference"));
-    assert_eq!(content(out).keys().collect::<Vec<_>>(), reference.keys().collect::<Vec<_>>());
+    let reference = contents(&folder.join("reference"));
+    assert_eq!(contents(out).keys().collect::<Vec<_>>(), reference.keys().collect::<Vec<_>>());
     fs::remove_dir_all(folder.join("reference")).unwrap();
     equals_the_engine(&out.join("db/db1.edb").display().to_string(), &set(large()).folder().join("dump.jsonl"), folder);
 }
@@ -237,7 +237,7 @@ fn is_whole(out: &Path, folder: &Path) {
 #[test]
 fn a_run_that_is_killed_at_any_moment_leaves_the_whole_result_or_none_and_the_next_one_cleans_up() {
     let crash = copy_of(large(), "before");
-    let source = content(&crash.path().join("work"));
+    let source = contents(&crash.path().join("work"));
     let out = crash.path().join("new");
     let began = Instant::now();
     assert_eq!(code(&anchorlog(&["recover", "work", "--out", "new", "-q"], crash.path())), 0);
@@ -254,7 +254,7 @@ fn a_run_that_is_killed_at_any_moment_leaves_the_whole_result_or_none_and_the_ne
         std::thread::sleep(whole * part / 20);
         _ = run.kill();
         run.wait().unwrap();
-        assert_eq!(content(&crash.path().join("work")), source, "a source was touched");
+        assert_eq!(contents(&crash.path().join("work")), source, "a source was touched");
         if out.exists() {
             is_whole(&out, crash.path());
             fs::remove_dir_all(&out).unwrap();
@@ -272,7 +272,7 @@ fn a_run_that_is_killed_at_any_moment_leaves_the_whole_result_or_none_and_the_ne
 #[test]
 fn an_interrupt_ends_the_run_and_leaves_nothing() {
     let crash = copy_of(large(), "before");
-    let source = content(&crash.path().join("work"));
+    let source = contents(&crash.path().join("work"));
     let mut interrupted = 0;
     for wait in 0..12_u64 {
         let run = program()
@@ -298,7 +298,7 @@ fn an_interrupt_ends_the_run_and_leaves_nothing() {
             None => assert_eq!(names(crash.path()), ["work"]),
             other => panic!("{other:?}: {}", said(&output)),
         }
-        assert_eq!(content(&crash.path().join("work")), source);
+        assert_eq!(contents(&crash.path().join("work")), source);
     }
     assert!(interrupted > 0, "no run was interrupted");
 }
@@ -308,7 +308,7 @@ fn an_interrupt_ends_the_run_and_leaves_nothing() {
 #[test]
 fn a_write_that_fails_publishes_nothing_and_says_why() {
     let crash = copy_of("micro-insert", "before");
-    let source = content(&crash.path().join("work"));
+    let source = contents(&crash.path().join("work"));
     // Units are 512 or 1024 bytes, as the shell has it: enough for a log, not for the database.
     let script = "trap '' XFSZ; ulimit -f 100 && exec \"$0\" recover work --out new --json -q";
     let output =
@@ -317,7 +317,7 @@ fn a_write_that_fails_publishes_nothing_and_says_why() {
     let value = json(&output);
     assert!(value["error"]["jet"].as_i64().is_some_and(|jet| jet < 0), "{value}");
     assert!(value["untouched"].as_str().unwrap().contains("Nothing was published"));
-    assert_eq!((names(crash.path()), content(&crash.path().join("work"))), (vec!["work".to_owned()], source));
+    assert_eq!((names(crash.path()), contents(&crash.path().join("work"))), (vec!["work".to_owned()], source));
     // A place that cannot be made.
     fs::write(crash.path().join("file"), "mine").unwrap();
     let output = anchorlog(&["recover", "work", "--out", "file/new", "--json", "-q"], crash.path());

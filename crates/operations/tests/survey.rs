@@ -3,19 +3,12 @@
 use anchorlog_format::units::Generation;
 use anchorlog_operations::survey::{Survey, survey};
 use anchorlog_storage::DiskFolder;
-use anchorlog_testkit::data;
+use anchorlog_testkit::data::{self, copy_of};
 use std::fs;
 use std::path::Path;
 
 fn survey_of(root: &Path) -> Survey {
     survey(&DiskFolder::read_only(root), &root.display().to_string()).unwrap()
-}
-
-fn copy_of(set: &str, below: &str) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    let source = data::engine_set(set).expect("the set is in every checkout").folder().join(below);
-    data::copy_folder(&source, copy.path()).unwrap();
-    copy
 }
 
 #[test]

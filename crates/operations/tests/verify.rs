@@ -4,7 +4,7 @@ use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_operations::dump::{Tables, dump};
 use anchorlog_operations::verify::{verify_file, verify_folder};
 use anchorlog_storage::DiskFolder;
-use anchorlog_testkit::data;
+use anchorlog_testkit::data::{self, copy_of};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,13 +17,6 @@ fn findings_of(root: &Path) -> Vec<Finding> {
 fn errors_of(root: &Path) -> Vec<String> {
     let errors = findings_of(root).into_iter().filter(|finding| finding.severity == Severity::Error);
     errors.map(|finding| finding.to_string()).collect()
-}
-
-fn copy_of(set: &str, below: &str) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    let source = data::engine_set(set).expect("the set is in every checkout").folder().join(below);
-    data::copy_folder(&source, copy.path()).unwrap();
-    copy
 }
 
 #[test]

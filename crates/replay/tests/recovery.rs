@@ -7,7 +7,7 @@ use anchorlog_format::log::checkpoint::Checkpoint;
 use anchorlog_format::page::{Page, compare};
 use anchorlog_format::units::PageNumber;
 use anchorlog_replay::run::{self, Ending, Options};
-use anchorlog_testkit::data::{EngineSet, copy_folder, engine_sets};
+use anchorlog_testkit::data::{EngineSet, contents, copy_folder, engine_sets};
 use anchorlog_testkit::differ::{header_differences, pages};
 use common::compare::{brief, record_types, up_to_the_next_run};
 use common::{ambient, setup};
@@ -292,14 +292,4 @@ fn before_images_that_memory_has_no_room_for_go_to_the_working_folder_and_are_go
     println!("{spilled} sets");
     // A bare clone has none that is large enough.
     assert!(spilled > 0 || sets.len() < 100);
-}
-
-fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for folder in ["db", "log"] {
-        for entry in std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten() {
-            files.insert(entry.path().strip_prefix(root).unwrap().to_path_buf(), std::fs::read(entry.path()).unwrap());
-        }
-    }
-    files
 }

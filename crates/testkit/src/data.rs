@@ -3,9 +3,11 @@
 //! A bare clone has `testdata/`; where `../shared/data` stands beside the checkout its sets are used as well.
 //! Archives are unpacked once, into `target/data` (or `ANCHORLOG_DATA_CACHE`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// The root of the checkout.
 #[must_use]
@@ -169,6 +171,40 @@ fn unpack(name: &str, archive: &Path) -> io::Result<PathBuf> {
         Err(_) if target.is_dir() => Ok(target),
         Err(error) => Err(error),
     }
+}
+
+/// A copy of a part of a set that every checkout has, in a folder of its own.
+///
+/// # Panics
+/// When the set is missing, or cannot be copied.
+#[must_use]
+pub fn copy_of(set: &str, below: &str) -> TempDir {
+    let copy = tempfile::tempdir().expect("a folder for the copy");
+    let source = engine_set(set).expect("the set is in every checkout").folder().join(below);
+    copy_folder(&source, copy.path()).expect("the set can be copied");
+    copy
+}
+
+/// Every file below a folder, by its path below it, with its content.
+///
+/// # Panics
+/// When something cannot be read.
+#[must_use]
+pub fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut pending = vec![root.to_owned()];
+    while let Some(folder) = pending.pop() {
+        for entry in fs::read_dir(folder).expect("a folder that can be read") {
+            let path = entry.expect("an entry that can be read").path();
+            if path.is_dir() {
+                pending.push(path);
+            } else {
+                let name = path.strip_prefix(root).expect("a path below the folder").to_owned();
+                files.insert(name, fs::read(path).expect("a file that can be read"));
+            }
+        }
+    }
+    files
 }
 
 /// Copies a folder with everything in it, writable.

@@ -3,7 +3,8 @@
 //! It sees no coverage, so that it finds less than libFuzzer in the same time; it needs nothing but this program.
 
 use crate::Target;
-use crate::mutate::{Random, mutate};
+use crate::mutate::mutate;
+use anchorlog_testkit::random::Random;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};

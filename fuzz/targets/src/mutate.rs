@@ -1,42 +1,21 @@
 //! Seeded mutation of inputs: what fuzzers do without looking at coverage.
 
-/// A small generator of numbers (SplitMix64): the same seed gives the same run.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
+use anchorlog_testkit::random::Random;
 
-impl Random {
-    /// From a seed.
-    #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-    /// The next number.
-    pub const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-    /// A number below `limit`; 0 where that is 0.
-    pub fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        if limit == 0 { 0 } else { usize::try_from(self.next() % limit).unwrap_or(0) }
-    }
-    fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[0]
-    }
-    /// A place in `length` bytes. Half of them lie at either end of a block, where headers and tags are.
-    fn place(&mut self, length: usize) -> usize {
-        let start = self.below(length.div_ceil(BLOCK)) * BLOCK;
-        let block = BLOCK.min(length - start);
-        start
-            + match self.below(4) {
-                0 => self.below(block.min(96)),
-                1 => block - 1 - self.below(block.min(96)),
-                _ => self.below(block),
-            }
-    }
+fn byte(random: &mut Random) -> u8 {
+    random.next().to_le_bytes()[0]
+}
+
+/// A place in `length` bytes. Half of them lie at either end of a block, where headers and tags are.
+fn place(random: &mut Random, length: usize) -> usize {
+    let start = random.below(length.div_ceil(BLOCK)) * BLOCK;
+    let block = BLOCK.min(length - start);
+    start
+        + match random.below(4) {
+            0 => random.below(block.min(96)),
+            1 => block - 1 - random.below(block.min(96)),
+            _ => random.below(block),
+        }
 }
 
 /// Numbers at which arithmetic turns over, and those that mean "none" or "all".
@@ -83,13 +62,13 @@ pub fn mutate(input: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
 
 fn step(input: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
     if input.is_empty() {
-        input.push(random.byte());
+        input.push(byte(random));
         return;
     }
-    let at = random.place(input.len());
+    let at = place(random, input.len());
     match random.below(12) {
         0..=1 => input[at] ^= 1 << random.below(8),
-        2 => input[at] = random.byte(),
+        2 => input[at] = byte(random),
         3..=5 => {
             let edge = EDGES[random.below(EDGES.len())].to_le_bytes();
             let width = [1, 2, 2, 4, 8][random.below(5)];
@@ -107,7 +86,7 @@ fn step(input: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
         7 if random.below(4) == 0 => input.truncate(at),
         8 if input.len() < 2 * BLOCK || random.below(8) == 0 => {
             let length = 1 + random.below(64);
-            let fill = random.byte();
+            let fill = byte(random);
             input.splice(at..at, std::iter::repeat_n(fill, length));
         }
         9 if input.len() < 2 * BLOCK || random.below(8) == 0 => {

@@ -1,13 +1,13 @@
 //! The first inputs of each target, cut from the engine-made data sets that are here.
 
 use crate::apply;
-use crate::mutate::Random;
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::log::record::Operation;
 use anchorlog_format::page::Page;
 use anchorlog_format::units::{PageNumber, PageSize};
 use anchorlog_testkit::data;
+use anchorlog_testkit::random::Random;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -156,7 +156,8 @@ fn caches(page: &mut Page, work: &Path) -> Result<(), String> {
         &format!(
             "Replay in place with small caches. The database of `perf-replay-8k` has 198 MiB; what a run needs beside the cache is the \
              log it reads, the window of work that the threads share, the before images (64 MiB at most, then they go to a file), and \
-             some 60 bytes for each change of a transaction that is open. *One open transaction*: the same crash with a transaction behind \
+             up to 140 bytes for each change of a transaction that is open (40, and what tables have in reserve while they \
+             grow). *One open transaction*: the same crash with a transaction behind \
              it that has not committed, {} changes with {} of before images. Its rows, too, are the engine's in the end.",
             written.changes,
             mebibytes(written.bytes)

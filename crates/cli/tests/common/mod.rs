@@ -1,9 +1,9 @@
 //! Running the program on copies of sets.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub use anchorlog_testkit::data::contents;
 use anchorlog_testkit::data::{self, EngineSet};
 use anchorlog_testkit::dump_text::{engine_dumps, first_difference};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -33,23 +33,6 @@ pub fn copy_of(name: &str, below: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     data::copy_folder(&set(name).folder().join(below), &folder.path().join("work")).unwrap();
     folder
-}
-
-/// Every file below a folder, with its content.
-pub fn content(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut pending = vec![root.to_owned()];
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() {
-                pending.push(entry.path());
-            } else {
-                let name = entry.path().strip_prefix(root).unwrap().display().to_string();
-                files.insert(name, fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    files
 }
 
 pub fn names(folder: &Path) -> Vec<String> {

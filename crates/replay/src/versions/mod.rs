@@ -2,7 +2,7 @@
 //!
 //! What an entry says, its bookmark and before image included, goes to a [`BlobStore`], which keeps a stated number of bytes in memory
 //! and spills the rest to a file: an open transaction may be larger than any cache. Only what finds entries stays in memory, some 40
-//! bytes for each.
+//! to 140 bytes for each: its place, and what the tables have in reserve.
 
 mod blobs;
 

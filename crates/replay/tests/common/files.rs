@@ -3,26 +3,10 @@
 use anchorlog_format::database::header::HeaderPage;
 use anchorlog_format::log::file::LogFile;
 use anchorlog_format::units::{Generation, LogPosition};
+pub use anchorlog_testkit::data::contents;
 use anchorlog_testkit::data::{EngineSet, copy_folder};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
-
-/// All files below a folder.
-pub fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder_now) = folders.pop() {
-        for entry in fs::read_dir(&folder_now).unwrap().flatten() {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            } else {
-                files.insert(entry.path().strip_prefix(folder).unwrap().to_path_buf(), fs::read(entry.path()).unwrap());
-            }
-        }
-    }
-    files
-}
 
 /// The databases below `db/`.
 pub fn databases(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
