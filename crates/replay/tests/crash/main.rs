@@ -8,5 +8,6 @@ mod common;
 mod all;
 mod faults;
 mod judge;
+mod moments;
 mod order;
 mod stops;
