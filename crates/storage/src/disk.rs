@@ -51,22 +51,11 @@ impl DiskFolder {
 
 impl Folder for DiskFolder {
     fn list(&self) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut pending = vec![PathBuf::new()];
-        while let Some(below) = pending.pop() {
-            for entry in fs::read_dir(self.root.join(&below))? {
-                let entry = entry?;
-                let path = below.join(entry.file_name());
-                let metadata = fs::metadata(self.root.join(&path))?;
-                if entry.file_type()?.is_dir() {
-                    pending.push(path);
-                } else if metadata.is_file() {
-                    entries.push(Entry { path, size: metadata.len() });
-                }
-            }
-        }
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(entries)
+        walk(&self.root, PathBuf::new(), |_| false)
+    }
+    fn list_below(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.inside(folder)?;
+        walk(&self.root, folder.to_owned(), |error| error.kind() == io::ErrorKind::NotFound)
     }
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(DiskFile(fs::File::open(self.inside(path)?)?)))
@@ -105,6 +94,29 @@ impl Folder for DiskFolder {
         }
         Ok(())
     }
+}
+
+/// All files of `root` below `start`, ascending by path. `passed_over`: errors on an entry at which it is left out.
+fn walk(root: &Path, start: PathBuf, passed_over: impl Fn(&io::Error) -> bool) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut pending = vec![start];
+    while let Some(below) = pending.pop() {
+        for entry in fs::read_dir(root.join(&below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            let metadata = match fs::metadata(root.join(&path)) {
+                Err(error) if passed_over(&error) => continue,
+                metadata => metadata?,
+            };
+            if entry.file_type()?.is_dir() {
+                pending.push(path);
+            } else if metadata.is_file() {
+                entries.push(Entry { path, size: metadata.len() });
+            }
+        }
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
 }
 
 #[cfg(unix)]

@@ -62,6 +62,14 @@ pub trait Folder: Send + Sync {
     /// # Errors
     /// Any error of the storage.
     fn list(&self) -> io::Result<Vec<Entry>>;
+    /// All files below one of its folders, ascending by path; their paths begin with that folder. A file that is removed meanwhile may be
+    /// left out.
+    ///
+    /// # Errors
+    /// `NotFound` for a folder that is not there, where the storage has empty folders; any other error of the storage.
+    fn list_below(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        Ok(self.list()?.into_iter().filter(|entry| entry.path.starts_with(folder)).collect())
+    }
     /// Opens a file for reading only.
     ///
     /// # Errors
