@@ -1,6 +1,7 @@
 //! The real file system.
 
 use crate::{Entry, File, Folder, read_fully};
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -93,6 +94,9 @@ impl Folder for DiskFolder {
             }
         }
         Ok(())
+    }
+    fn sync_folders(&self, folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+        folders.iter().try_for_each(|folder| sync_folder(&self.inside(folder)?))
     }
 }
 

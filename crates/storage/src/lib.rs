@@ -13,6 +13,7 @@ pub use disk::DiskFolder;
 pub use overlay::OverlayFolder;
 pub use publish::WorkFolder;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,6 +101,13 @@ pub trait Folder: Send + Sync {
     /// # Errors
     /// Any error of the storage.
     fn sync(&self) -> io::Result<()>;
+    /// Makes creations, renames and deletions in these of its folders durable; those on the way to them are to be named too.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn sync_folders(&self, _folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+        self.sync()
+    }
     /// Whether the file exists.
     fn exists(&self, path: &Path) -> bool {
         self.open(path).is_ok()

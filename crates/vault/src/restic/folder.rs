@@ -3,9 +3,10 @@
 use crate::restic::Id;
 use crate::restic::backend::{Backend, Kind, Object};
 use anchorlog_storage::{Folder, read_all};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Objects under construction: a repository's own listings never look there.
@@ -18,6 +19,8 @@ pub struct FolderBackend {
     /// Drafts of this process get names that no other's have.
     run: String,
     drafts: AtomicU64,
+    /// Folders with names that are not durable yet.
+    touched: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl FolderBackend {
@@ -29,7 +32,14 @@ impl FolderBackend {
         let mut run = [0; 8];
         getrandom::fill(&mut run).map_err(io::Error::other)?;
         let run = format!("{}-{}", std::process::id(), hex::encode(run));
-        Ok(Self { folder, location: location.into(), run, drafts: AtomicU64::new(0) })
+        Ok(Self { folder, location: location.into(), run, drafts: AtomicU64::new(0), touched: Mutex::default() })
+    }
+    fn touched(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// Notes the folders of an object: the inner ones may be new.
+    fn touch(&self, target: &Path) {
+        self.touched().extend(target.ancestors().skip(1).map(Path::to_owned));
     }
 }
 
@@ -79,7 +89,9 @@ impl Backend for FolderBackend {
             file.write_at(0, bytes)?;
             file.sync()?;
             drop(file);
-            self.folder.rename(&draft, &target)
+            self.folder.rename(&draft, &target)?;
+            self.touch(&target);
+            Ok(())
         });
         if written.is_err() {
             // The first error is the one to tell.
@@ -88,10 +100,17 @@ impl Backend for FolderBackend {
         written
     }
     fn remove(&self, object: Object) -> io::Result<()> {
-        self.folder.remove(&place(object))
+        let target = place(object);
+        self.touch(&target);
+        self.folder.remove(&target)
     }
     fn sync(&self) -> io::Result<()> {
-        self.folder.sync()
+        let touched = std::mem::take(&mut *self.touched());
+        let synced = self.folder.sync_folders(&touched);
+        if synced.is_err() {
+            self.touched().extend(touched);
+        }
+        synced
     }
     fn remove_drafts(&self) -> io::Result<()> {
         let drafts = match self.folder.list_below(Path::new(DRAFTS)) {

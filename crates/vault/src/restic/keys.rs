@@ -114,10 +114,7 @@ pub(crate) fn add(backend: &dyn Backend, master: &Key, secret: &Secret, cost: u8
     let params = Params::new(cost, 8, 1, 64).map_err(|error| Error::Unsupported(format!("scrypt: {error}")))?;
     let mut derived = [0; 64];
     scrypt(secret.0.as_bytes(), &salt, &params, &mut derived).map_err(|error| Error::Unsupported(format!("scrypt: {error}")))?;
-    let bytes = master.bytes();
-    let text = |range: std::ops::Range<usize>| BASE64_STANDARD.encode(bytes.get(range).unwrap_or_default());
-    let plain = MasterKey { mac: Mac { k: text(32..48), r: text(48..64) }, encrypt: text(0..32) };
-    let plain = serde_json::to_vec(&plain).map_err(|error| failed(error.into()))?;
+    let plain = master_key(master)?.into_bytes();
     let file = KeyFile {
         created: jiff::Timestamp::now().to_string(),
         username: host::user(),
@@ -133,6 +130,17 @@ pub(crate) fn add(backend: &dyn Backend, master: &Key, secret: &Secret, cost: u8
     let object = Object::new(Kind::Key, Id::of(&file));
     backend.create(object, &file).and_then(|()| backend.sync()).map_err(|error| told(object, error))?;
     Ok(object.id)
+}
+
+/// The master key as it is sealed.
+///
+/// # Errors
+/// None that a key could cause.
+pub(crate) fn master_key(master: &Key) -> Result<String> {
+    let bytes = master.bytes();
+    let text = |range: std::ops::Range<usize>| BASE64_STANDARD.encode(bytes.get(range).unwrap_or_default());
+    let plain = MasterKey { mac: Mac { k: text(32..48), r: text(48..64) }, encrypt: text(0..32) };
+    serde_json::to_string(&plain).map_err(|error| Error::Storage(Place::object("keys"), error.into()))
 }
 
 /// All keys that can be read, by name.

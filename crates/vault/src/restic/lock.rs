@@ -11,6 +11,7 @@ use crate::restic::{Id, host, told};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 const RENEWAL: Duration = Duration::from_secs(5 * 60);
 const STALE_SECONDS: i64 = 30 * 60;
+/// A holder whose lock is older acts no more: clocks may differ, and what it has begun takes time.
+const FRESH_SECONDS: i64 = 20 * 60;
 
 /// A lock's object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,7 +45,7 @@ impl LockFile {
         Self { time, exclusive, hostname, username, pid: std::process::id().into(), uid, gid }
     }
     fn is_stale(&self) -> bool {
-        let age = Timestamp::now().as_second().saturating_sub(self.time.as_second());
+        let age = now().saturating_sub(self.time.as_second());
         age > STALE_SECONDS || self.hostname == host::name() && host::is_gone(self.pid)
     }
     fn told(&self) -> String {
@@ -62,6 +65,8 @@ struct Held {
     repository: Arc<Repository>,
     exclusive: bool,
     id: Mutex<Id>,
+    /// When it was renewed last, in seconds since 1970 UTC.
+    renewed: AtomicI64,
 }
 
 impl Lock {
@@ -72,7 +77,7 @@ impl Lock {
     pub(crate) fn take(repository: &Arc<Repository>, exclusive: bool) -> Result<Self> {
         refuse_others(repository, exclusive, None)?;
         let id = repository.save_json(Kind::Lock, &LockFile::new(exclusive))?;
-        let held = Arc::new(Held { repository: repository.clone(), exclusive, id: Mutex::new(id) });
+        let held = Arc::new(Held { repository: repository.clone(), exclusive, id: Mutex::new(id), renewed: AtomicI64::new(now()) });
         // Dropped on an error: then it is removed.
         let mut lock = Self { held: held.clone(), renewal: None };
         thread::sleep(repository.backend.settles_in());
@@ -97,6 +102,10 @@ impl Lock {
     pub(crate) fn confirm(&self) -> Result<()> {
         self.held.renew()
     }
+    /// Whether it was renewed in time, as far as can be told without asking the storage.
+    pub(crate) fn is_fresh(&self) -> bool {
+        now().saturating_sub(self.held.renewed.load(Ordering::Relaxed)) <= FRESH_SECONDS
+    }
 }
 
 impl Drop for Lock {
@@ -117,6 +126,7 @@ impl Held {
     /// A new object takes the place of the old one, which must be there before and after: where it is not, another may have come in.
     fn renew(&self) -> Result<()> {
         let mut id = self.id();
+        let time = now();
         self.refuse_if_gone(*id)?;
         let new = self.repository.save_json(Kind::Lock, &LockFile::new(self.exclusive))?;
         thread::sleep(self.repository.backend.settles_in());
@@ -125,6 +135,7 @@ impl Held {
             return Err(error);
         }
         let old = Object::new(Kind::Lock, std::mem::replace(&mut *id, new));
+        self.renewed.store(time, Ordering::Relaxed);
         self.repository.backend.remove(old).map_err(|error| told(old, error))
     }
     fn refuse_if_gone(&self, id: Id) -> Result<()> {
@@ -168,6 +179,10 @@ fn refuse_others(repository: &Repository, exclusive: bool, own: Option<Id>) -> R
         Some(other) => Err(Error::Locked(other.told())),
         None => Ok(()),
     }
+}
+
+fn now() -> i64 {
+    Timestamp::now().as_second()
 }
 
 fn list(repository: &Repository) -> Result<Vec<(Id, u64)>> {

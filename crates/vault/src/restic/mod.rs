@@ -30,7 +30,7 @@ pub use check::{CheckReport, Depth};
 pub use id::Id;
 pub use keys::{KeyInfo, Secret};
 pub use repository::CreateOptions;
-pub use vault::ResticVault;
+pub use vault::{Exclusive, ResticVault};
 
 use crate::error::{Damage, Error, Place};
 use backend::Object;

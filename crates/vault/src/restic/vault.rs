@@ -34,6 +34,25 @@ pub struct ResticVault {
     segment_size: u64,
 }
 
+/// The exclusive lock of a vault, while it is held. Clones are the same lock.
+#[derive(Clone)]
+pub struct Exclusive(Arc<Lock>);
+
+impl Exclusive {
+    /// Whether it was renewed in time: nothing may be changed where it was not.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.0.is_fresh()
+    }
+    /// That it was held up to now without a gap.
+    ///
+    /// # Errors
+    /// Somebody took it for stale and removed it; the storage's.
+    pub fn confirm(&self) -> Result<()> {
+        self.0.confirm()
+    }
+}
+
 impl ResticVault {
     /// Makes a vault in a folder, which must be empty or not exist.
     ///
@@ -122,7 +141,7 @@ impl ResticVault {
         if id == self.repository.key_id {
             return Err(Error::Unsupported("the vault was opened with that very key: open it with another to remove it".into()));
         }
-        self.alone(|| {
+        self.alone(|_| {
             let object = Object::new(Kind::Key, id);
             self.repository.backend.remove(object).map_err(|error| told(object, error))?;
             self.sync("keys")
@@ -159,16 +178,26 @@ impl ResticVault {
         Ok(lock)
     }
     /// Acts while nobody else has the vault, nor a reader or writer of this program.
-    fn alone<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    ///
+    /// # Errors
+    /// Any other lock, of whomever; the storage's; those of `act`.
+    pub fn alone<T, E: From<Error>>(&self, act: impl FnOnce(&Exclusive) -> std::result::Result<T, E>) -> std::result::Result<T, E> {
         let mut shared = self.shared();
         if shared.as_ref().is_some_and(|lock| Arc::strong_count(lock) > 1) {
-            return Err(Error::Locked("a reader or a writer of this very program".into()));
+            return Err(Error::Locked("a reader or a writer of this very program".into()).into());
         }
         drop(shared.take());
-        let lock = Lock::take(&self.repository, true)?;
-        let done = act();
-        drop(lock);
+        let exclusive = Exclusive(Arc::new(Lock::take(&self.repository, true)?));
+        let done = act(&exclusive);
+        drop(exclusive);
         done
+    }
+    /// The master key, as restic's `cat masterkey` prints it: for tools of the same format. Whoever has it reads everything.
+    ///
+    /// # Errors
+    /// None that a key could cause.
+    pub fn master_key(&self) -> Result<String> {
+        keys::master_key(&self.repository.key)
     }
 
     /// What readers need. A storage that takes no locks, because it is read-only, is read without one.
@@ -280,7 +309,7 @@ impl Vault for ResticVault {
         if self.is_append_only() {
             return Err(Error::Unsupported("this vault is append-only: no set is forgotten".into()));
         }
-        self.alone(|| self.forget_alone(sets))
+        self.alone(|_| self.forget_alone(sets))
     }
 }
 
