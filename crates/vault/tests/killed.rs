@@ -202,6 +202,18 @@ fn nobody_forgets_below_a_reader_or_a_writer() {
 }
 
 #[test]
+fn who_has_a_vault_alone_does_not_wait_for_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let refused = vault.alone(|exclusive| -> Result<bool, Error> {
+        exclusive.confirm()?;
+        Ok(matches!(vault.begin_set(new_set(1)), Err(Error::Locked(_))) && exclusive.is_held())
+    });
+    assert!(refused.unwrap());
+    publish(&vault, new_set(1), &[("a", b"some bytes")]);
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let vault = create(folder.path());

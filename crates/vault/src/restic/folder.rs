@@ -6,8 +6,8 @@ use anchorlog_storage::{Folder, read_all};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Objects under construction: a repository's own listings never look there.
 const DRAFTS: &str = "tmp";

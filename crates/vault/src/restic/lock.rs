@@ -11,7 +11,7 @@ use crate::restic::{Id, host, told};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -61,12 +61,14 @@ pub(crate) struct Lock {
     renewal: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-struct Held {
+/// What the holder, the thread that renews and those who only ask share.
+pub(crate) struct Held {
     repository: Arc<Repository>,
     exclusive: bool,
     id: Mutex<Id>,
     /// When it was renewed last, in seconds since 1970 UTC.
     renewed: AtomicI64,
+    released: AtomicBool,
 }
 
 impl Lock {
@@ -77,7 +79,13 @@ impl Lock {
     pub(crate) fn take(repository: &Arc<Repository>, exclusive: bool) -> Result<Self> {
         refuse_others(repository, exclusive, None)?;
         let id = repository.save_json(Kind::Lock, &LockFile::new(exclusive))?;
-        let held = Arc::new(Held { repository: repository.clone(), exclusive, id: Mutex::new(id), renewed: AtomicI64::new(now()) });
+        let held = Arc::new(Held {
+            repository: repository.clone(),
+            exclusive,
+            id: Mutex::new(id),
+            renewed: AtomicI64::new(now()),
+            released: AtomicBool::new(false),
+        });
         // Dropped on an error: then it is removed.
         let mut lock = Self { held: held.clone(), renewal: None };
         thread::sleep(repository.backend.settles_in());
@@ -102,9 +110,13 @@ impl Lock {
     pub(crate) fn confirm(&self) -> Result<()> {
         self.held.renew()
     }
-    /// Whether it was renewed in time, as far as can be told without asking the storage.
+    /// See [`Held::is_fresh`].
     pub(crate) fn is_fresh(&self) -> bool {
-        now().saturating_sub(self.held.renewed.load(Ordering::Relaxed)) <= FRESH_SECONDS
+        self.held.is_fresh()
+    }
+    /// For those who only ask: the lock ends with its holder, and not with them.
+    pub(crate) fn held(&self) -> Arc<Held> {
+        self.held.clone()
     }
 }
 
@@ -114,6 +126,7 @@ impl Drop for Lock {
             drop(stop);
             let _ = thread.join();
         }
+        self.held.released.store(true, Ordering::SeqCst);
         // What cannot be removed grows stale.
         let _ = self.held.repository.backend.remove(Object::new(Kind::Lock, *self.held.id()));
     }
@@ -123,8 +136,16 @@ impl Held {
     fn id(&self) -> MutexGuard<'_, Id> {
         self.id.lock().unwrap_or_else(PoisonError::into_inner)
     }
+    /// Whether it is held and was renewed in time, as far as can be told without asking the storage.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let age = now().saturating_sub(self.renewed.load(Ordering::Relaxed));
+        !self.released.load(Ordering::SeqCst) && age <= FRESH_SECONDS
+    }
     /// A new object takes the place of the old one, which must be there before and after: where it is not, another may have come in.
-    fn renew(&self) -> Result<()> {
+    pub(crate) fn renew(&self) -> Result<()> {
+        if self.released.load(Ordering::SeqCst) {
+            return Err(Error::Locked("nobody any more: the lock was given back".into()));
+        }
         let mut id = self.id();
         let time = now();
         self.refuse_if_gone(*id)?;
@@ -257,12 +278,17 @@ mod tests {
     fn who_lost_the_lock_learns_it() {
         let repository = repository();
         let lock = Lock::take(&repository, false).unwrap();
+        let asked = lock.held();
         lock.confirm().unwrap();
         lock.confirm().unwrap();
+        assert!(asked.is_fresh());
         assert_eq!(locks(&repository), 1, "a renewed lock replaces the old one");
         let (id, _) = list(&repository).unwrap()[0];
         repository.backend.remove(Object::new(Kind::Lock, id)).unwrap();
         assert!(matches!(lock.confirm(), Err(Error::Locked(_))));
+        assert_eq!(locks(&repository), 0);
+        drop(lock);
+        assert!(!asked.is_fresh() && asked.renew().is_err(), "what was given back is nobody's");
         assert_eq!(locks(&repository), 0);
     }
 

@@ -7,6 +7,7 @@ use crate::restic::crypto::Key;
 use crate::restic::index::{Index, Location};
 use crate::restic::keys::{self, Secret};
 use crate::restic::pack::BlobKind;
+use crate::restic::tree::TreeCache;
 use crate::restic::{Id, limits, told};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +45,7 @@ pub(crate) struct Repository {
     pub(crate) key_id: Id,
     pub(crate) config: Config,
     pub(crate) chunk_size: usize,
+    pub(crate) trees: TreeCache,
 }
 
 impl Repository {
@@ -77,7 +79,7 @@ impl Repository {
         let plain = serde_json::to_vec(&config).map_err(|error| failed(error.into()))?;
         let sealed = key.seal(&plain).map_err(failed)?;
         backend.create(Object::CONFIG, &sealed).and_then(|()| backend.sync()).map_err(failed)?;
-        Ok(Self { backend, key, key_id, chunk_size: options.chunk_size, config })
+        Ok(Self { backend, key, key_id, chunk_size: options.chunk_size, config, trees: TreeCache::default() })
     }
 
     pub(crate) fn open(backend: Arc<dyn Backend>, secret: &Secret) -> Result<Self> {
@@ -90,7 +92,7 @@ impl Repository {
         let plain = key.open(&sealed).ok_or_else(|| Object::CONFIG.damage("its bytes have changed"))?;
         let config: Config = serde_json::from_slice(&plain).map_err(|error| Object::CONFIG.damage(error.to_string()))?;
         let chunk_size = config.check().map_err(|why| Error::Unsupported(format!("{}: {why}", backend.location())))?;
-        Ok(Self { backend, key, key_id, config, chunk_size })
+        Ok(Self { backend, key, key_id, config, chunk_size, trees: TreeCache::default() })
     }
 
     /// Level of zstd for what is written.

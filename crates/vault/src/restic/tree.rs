@@ -7,6 +7,8 @@ use crate::restic::index::Index;
 use crate::restic::pack::BlobKind;
 use crate::restic::repository::Repository;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Everything in a snapshot has this time: the same bytes then make the same trees, which are stored once. The times of the files are the
 /// business of the manifest.
@@ -14,6 +16,11 @@ const TIME: &str = "1970-01-01T00:00:00Z";
 /// Bits of a folder in the modes of the Go language, which restic writes down.
 const FOLDER_MODE: u32 = 1 << 31 | 0o755;
 const FILE_MODE: u32 = 0o644;
+/// Trees kept in memory.
+const CACHED: usize = 8;
+
+/// Trees by their names, the newest last.
+pub(crate) type TreeCache = Mutex<VecDeque<(Id, Arc<Tree>)>>;
 
 /// A folder's entries, ascending by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,9 +99,27 @@ impl Tree {
         let bytes = repository.load_blob(index, BlobKind::Tree, id)?;
         serde_json::from_slice(&bytes).map_err(|error| Object::new(Kind::Pack, id).damage(format!("the tree {id}: {error}")))
     }
+    /// As [`Tree::load`], for folders that are looked into again and again: who reads a set asks for each of its streams by name.
+    fn cached(repository: &Repository, index: &Index, id: Id) -> Result<Arc<Self>> {
+        let cache = || repository.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, tree)) = cache().iter().find(|(cached, _)| *cached == id) {
+            return Ok(tree.clone());
+        }
+        let tree = Arc::new(Self::load(repository, index, id)?);
+        let mut cache = cache();
+        cache.push_back((id, tree.clone()));
+        if cache.len() > CACHED {
+            cache.pop_front();
+        }
+        Ok(tree)
+    }
     /// The entry of this name.
     pub(crate) fn find(&self, name: &str) -> Option<&Node> {
-        self.nodes.iter().find(|node| node.name().as_deref() == Some(name))
+        let escaped = escape(name);
+        let found = self.nodes.binary_search_by(|node| node.name.cmp(&escaped));
+        // Other programs escape more, and sort by what is not escaped.
+        let searched = || self.nodes.iter().find(|node| node.name().as_deref() == Some(name));
+        found.ok().and_then(|at| self.nodes.get(at)).or_else(searched)
     }
     /// The entry at a path below the tree `root`; `None` where there is none.
     pub(crate) fn resolve(repository: &Repository, index: &Index, root: Id, path: &str) -> Result<Option<Node>> {
@@ -102,7 +127,7 @@ impl Tree {
         let mut found = None;
         for part in path.split('/') {
             let Some(id) = tree else { return Ok(None) };
-            found = Self::load(repository, index, id)?.find(part).cloned();
+            found = Self::cached(repository, index, id)?.find(part).cloned();
             tree = found.as_ref().and_then(|node| node.subtree);
         }
         Ok(found)

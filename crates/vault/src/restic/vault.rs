@@ -6,7 +6,7 @@ use crate::restic::check::{self, CheckReport, Depth};
 use crate::restic::folder::FolderBackend;
 use crate::restic::index::Index;
 use crate::restic::keys::{self, KeyInfo, Secret};
-use crate::restic::lock::Lock;
+use crate::restic::lock::{Held, Lock};
 use crate::restic::reader::{Reader, Source, within};
 use crate::restic::repository::{CreateOptions, Repository};
 use crate::restic::snapshot::{self, Role, Stored};
@@ -21,6 +21,7 @@ use anchorlog_storage::lock::FileLock;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Streams longer than this are cut into segments of this size in bytes: a whole number of chunks.
@@ -30,13 +31,15 @@ const SEGMENT_SIZE: u64 = 256 << 20;
 pub struct ResticVault {
     repository: Arc<Repository>,
     shared: Mutex<Option<Arc<Lock>>>,
+    /// Whether a thread of this program has it alone.
+    alone: AtomicBool,
     index: Mutex<Option<Arc<Index>>>,
     segment_size: u64,
 }
 
-/// The exclusive lock of a vault, while it is held. Clones are the same lock.
+/// Whether the exclusive lock of a vault is still held: it ends with [`ResticVault::alone`], however many clones of this there are.
 #[derive(Clone)]
-pub struct Exclusive(Arc<Lock>);
+pub struct Exclusive(Arc<Held>);
 
 impl Exclusive {
     /// Whether it was renewed in time: nothing may be changed where it was not.
@@ -49,7 +52,7 @@ impl Exclusive {
     /// # Errors
     /// Somebody took it for stale and removed it; the storage's.
     pub fn confirm(&self) -> Result<()> {
-        self.0.confirm()
+        self.0.renew()
     }
 }
 
@@ -91,7 +94,7 @@ impl ResticVault {
     }
     fn over(repository: Repository) -> Self {
         let (shared, index) = (Mutex::default(), Mutex::default());
-        Self { repository: Arc::new(repository), shared, index, segment_size: SEGMENT_SIZE }
+        Self { repository: Arc::new(repository), shared, alone: AtomicBool::new(false), index, segment_size: SEGMENT_SIZE }
     }
     /// Cuts long streams into segments of another size, a power of two from 1 MiB: vaults with any size are read alike.
     #[must_use]
@@ -167,29 +170,40 @@ impl ResticVault {
     fn shared(&self) -> MutexGuard<'_, Option<Arc<Lock>>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    /// The shared lock, taken if need be.
+    /// The shared lock, taken if need be, or anew where it was lost: by a machine that slept.
     fn share(&self) -> Result<Arc<Lock>> {
+        if self.alone.load(Ordering::SeqCst) {
+            return Err(Error::Locked("this very program, which has it alone".into()));
+        }
         let mut shared = self.shared();
-        if let Some(lock) = &*shared {
-            return Ok(lock.clone());
+        if let Some(lock) = shared.take()
+            && (lock.is_fresh() || lock.confirm().is_ok())
+        {
+            *shared = Some(lock.clone());
+            return Ok(lock);
         }
         let lock = Arc::new(Lock::take(&self.repository, false)?);
         *shared = Some(lock.clone());
         Ok(lock)
     }
-    /// Acts while nobody else has the vault, nor a reader or writer of this program.
+    /// Acts while nobody else has the vault, nor a reader or writer of this program. Meanwhile this value reads and writes no set.
     ///
     /// # Errors
     /// Any other lock, of whomever; the storage's; those of `act`.
-    pub fn alone<T, E: From<Error>>(&self, act: impl FnOnce(&Exclusive) -> std::result::Result<T, E>) -> std::result::Result<T, E> {
+    pub fn alone<T, E: From<Error>>(
+        &self,
+        act: impl FnOnce(&Exclusive) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
         let mut shared = self.shared();
         if shared.as_ref().is_some_and(|lock| Arc::strong_count(lock) > 1) {
             return Err(Error::Locked("a reader or a writer of this very program".into()).into());
         }
         drop(shared.take());
-        let exclusive = Exclusive(Arc::new(Lock::take(&self.repository, true)?));
-        let done = act(&exclusive);
-        drop(exclusive);
+        let lock = Lock::take(&self.repository, true)?;
+        self.alone.store(true, Ordering::SeqCst);
+        let ended = Ended(&self.alone);
+        let done = act(&Exclusive(lock.held()));
+        drop((ended, lock));
         done
     }
     /// The master key, as restic's `cat masterkey` prints it: for tools of the same format. Whoever has it reads everything.
@@ -350,6 +364,15 @@ impl ResticVault {
     fn remove_snapshot(&self, id: Id) -> Result<()> {
         let object = Object::new(Kind::Snapshot, id);
         self.repository.backend.remove(object).map_err(|error| told(object, error))
+    }
+}
+
+/// Nobody has the vault alone any more, even after a panic.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }
 
