@@ -21,7 +21,7 @@ struct Two {
 fn two() -> Two {
     let folder = tempfile::tempdir().unwrap();
     let vault = create(folder.path()).with_segment_size(1 << 20);
-    let content = [bytes(1, (2 << 20) + 5), bytes(2, (2 << 20) + 5)];
+    let content = [bytes(1, (1 << 20) + 5), bytes(2, (1 << 20) + 5)];
     let mut objects: [Vec<PathBuf>; 2] = Default::default();
     let mut sets = Vec::new();
     for number in 0..2 {
@@ -177,4 +177,25 @@ fn a_damaged_key_or_config_is_told_by_its_place() {
             );
         }
     }
+}
+
+#[test]
+fn a_listing_that_fails_is_no_empty_vault() {
+    let two = two();
+    let vault = open(two.folder.path());
+    fs::rename(two.folder.path().join("snapshots"), two.folder.path().join("elsewhere")).unwrap();
+    assert!(matches!(vault.sets(), Err(Error::Storage(..))));
+    assert!(matches!(vault.forget(&two.sets), Err(Error::Storage(..))));
+}
+
+#[test]
+fn a_share_of_the_packs_is_read_and_all_shares_are_all() {
+    let two = two();
+    let vault = open(two.folder.path());
+    let all = vault.check(Depth::All).unwrap();
+    let read = |number| vault.check(Depth::Share { number, of: 3 }).unwrap().bytes_read;
+    assert!(all.bytes_read > 1 << 20);
+    assert_eq!((0..3).map(read).sum::<u64>(), all.bytes_read);
+    let metadata = vault.check(Depth::Metadata).unwrap();
+    assert_eq!((metadata.bytes_read, metadata.damage.len(), metadata.snapshots, metadata.unreferenced_packs), (0, 0, 2, 0));
 }

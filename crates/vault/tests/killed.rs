@@ -4,9 +4,9 @@
 mod common;
 
 use anchorlog_testkit::crash::{CrashDisk, Files};
-use anchorlog_vault::restic::backend::Backend;
+use anchorlog_vault::restic::backend::{Backend, Kind, Object};
 use anchorlog_vault::restic::folder::FolderBackend;
-use anchorlog_vault::restic::{Depth, ResticVault};
+use anchorlog_vault::restic::{Depth, Id, ResticVault};
 use anchorlog_vault::{Error, SetId, Vault};
 use common::{bytes, create, name, new_set, objects, open, options, publish, read, secret};
 use std::io::{self, Read};
@@ -225,4 +225,73 @@ fn a_folder_that_cannot_be_written_is_read() {
     assert!(
         matches!(vault.begin_set(new_set(2)).err().unwrap(), Error::Storage(_, error) if error.kind() == io::ErrorKind::PermissionDenied)
     );
+}
+
+#[test]
+fn a_writer_whose_lock_was_taken_for_stale_publishes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let mut writer = vault.begin_set(new_set(1)).unwrap();
+    writer.stream(&name("a"), &mut &b"some bytes"[..]).unwrap();
+    std::fs::remove_file(objects(folder.path(), "locks").remove(0)).unwrap();
+    assert!(matches!(writer.publish(b"{}"), Err(Error::Locked(_))));
+    assert_eq!(vault.sets().unwrap(), []);
+    assert!(objects(folder.path(), "snapshots").is_empty());
+}
+
+/// A storage that says it has written an object, and has not, or other bytes.
+struct Lying {
+    honest: FolderBackend,
+    kind: Kind,
+    lie: fn(Vec<u8>) -> Option<Vec<u8>>,
+}
+
+impl Backend for Lying {
+    fn location(&self) -> String {
+        self.honest.location()
+    }
+    fn list(&self, kind: Kind) -> io::Result<Vec<(Id, u64)>> {
+        self.honest.list(kind)
+    }
+    fn read(&self, object: Object, limit: u64) -> io::Result<Vec<u8>> {
+        self.honest.read(object, limit)
+    }
+    fn read_range(&self, object: Object, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        self.honest.read_range(object, offset, length)
+    }
+    fn create(&self, object: Object, bytes: &[u8]) -> io::Result<()> {
+        let written = if object.kind == self.kind { (self.lie)(bytes.to_vec()) } else { Some(bytes.to_vec()) };
+        written.map_or(Ok(()), |bytes| self.honest.create(object, &bytes))
+    }
+    fn remove(&self, object: Object) -> io::Result<()> {
+        self.honest.remove(object)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.honest.sync()
+    }
+}
+
+#[test]
+fn what_does_not_read_back_is_not_published() {
+    let (files, first, content) = with_one_set();
+    let lost = |_: Vec<u8>| None;
+    let cut = |mut bytes: Vec<u8>| {
+        bytes.pop();
+        Some(bytes)
+    };
+    let changed = |bytes: Vec<u8>| Some(bytes.into_iter().map(|byte| byte ^ 1).collect());
+    let lies: [fn(Vec<u8>) -> Option<Vec<u8>>; 3] = [lost, cut, changed];
+    for kind in [Kind::Pack, Kind::Index, Kind::Snapshot] {
+        for (number, lie) in lies.into_iter().enumerate() {
+            let disk = CrashDisk::new(files.clone());
+            let honest = FolderBackend::new(disk.folder(), "memory").unwrap();
+            let vault = ResticVault::open_on(Arc::new(Lying { honest, kind, lie }), &secret()).unwrap();
+            let mut writer = vault.begin_set(new_set(2)).unwrap();
+            writer.stream(&name("b"), &mut &bytes(2, 200_000)[..]).unwrap();
+            assert!(matches!(writer.publish(b"{}"), Err(Error::Damaged(_))), "{kind:?}, lie {number}");
+            let vault = restarted(disk.files());
+            assert_eq!(ids(&vault), std::slice::from_ref(&first), "{kind:?}, lie {number}");
+            assert!(read(&vault, &first, "a").unwrap() == content);
+        }
+    }
 }
