@@ -27,7 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Streams longer than this are cut into segments of this size in bytes: a whole number of chunks.
 const SEGMENT_SIZE: u64 = 256 << 20;
 
-/// A vault in restic's format. It holds a shared lock from its first use until it is dropped, or until it needs an exclusive one.
+/// A vault in restic's format. Streams have any length; a manifest, an attachment and the list of one folder of streams (67 bytes for each
+/// chunk of a stream up to 256 MiB) have 1 GiB at most. It holds a shared lock from its first use until it is dropped, or until it needs an exclusive one.
 pub struct ResticVault {
     repository: Arc<Repository>,
     shared: Mutex<Option<Arc<Lock>>>,

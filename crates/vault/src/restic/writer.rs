@@ -2,7 +2,6 @@
 
 use crate::SetWriter;
 use crate::error::{Error, Place, Result};
-use crate::restic::Id;
 use crate::restic::backend::{Kind, Object};
 use crate::restic::lock::Lock;
 use crate::restic::pack::BlobKind;
@@ -12,6 +11,7 @@ use crate::restic::snapshot::Snapshot;
 use crate::restic::store::Store;
 use crate::restic::stream::{self, Failure, Segment};
 use crate::restic::tree::{Node, Tree};
+use crate::restic::{Id, limits};
 use crate::set::{Name, Names, NewSet, Receipt, SetId};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -102,6 +102,7 @@ impl SetWriter for Writer {
         if let Some(name) = failed {
             return Err(Error::Source(name, io::Error::other("the stream was not stored to its end")));
         }
+        refuse_beyond(limits::DOCUMENT, manifest.len(), "the manifest")?;
         let (chunks, _) = stream::one_batch(&store, repository.chunk_size, manifest)?;
         root.put(MANIFEST, |own| Node::file(own, manifest.len() as u64, chunks));
         let tree = root.save(&store)?;
@@ -112,6 +113,7 @@ impl SetWriter for Writer {
 
 /// Stores a small document as a snapshot of its own.
 pub(crate) fn attach(repository: &Repository, lock: &Lock, store: &Store, of: &SetId, name: &Name, bytes: &[u8]) -> Result<()> {
+    refuse_beyond(limits::DOCUMENT, bytes.len(), "the attachment")?;
     let (chunks, _) = stream::one_batch(store, repository.chunk_size, bytes)?;
     let mut root = Folder::default();
     root.put(name.as_str(), |own| Node::file(own, bytes.len() as u64, chunks));
@@ -141,7 +143,14 @@ fn commit(repository: &Repository, lock: &Lock, store: &Store, snapshot: &Snapsh
 
 fn save_tree(store: &Store, nodes: Vec<Node>) -> Result<(Id, u64)> {
     let bytes = Tree::of(nodes).bytes().map_err(|error| Error::Storage(Place::default(), error.into()))?;
+    refuse_beyond(limits::OBJECT, bytes.len(), "the list of a folder of the set")?;
     store.add(&mut store.compressor()?, BlobKind::Tree, &bytes)
+}
+
+/// Nothing is written that would not be read.
+fn refuse_beyond(limit: u64, size: usize, what: &str) -> Result<()> {
+    let fits = size as u64 <= limit;
+    fits.then_some(()).ok_or_else(|| Error::Unsupported(format!("{what} has {size} bytes, more than the limit of {limit}")))
 }
 
 /// A folder of the snapshot being made.
