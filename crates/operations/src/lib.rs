@@ -1,11 +1,13 @@
 //! One module per verb: each checks, plans, acts, proves and reports. No printing, no argument parsing.
 #![forbid(unsafe_code)]
 
+pub mod backup;
 pub mod dump;
 pub mod explain;
 pub mod identify;
 pub mod inspect;
 pub mod layouts;
 pub mod recover;
+pub mod sets;
 pub mod survey;
 pub mod verify;

@@ -1,0 +1,32 @@
+//! Backup of files that stand still: plan → act → prove, into a vault.
+//!
+//! [`offline`] copies clean databases that nothing has open, [`snapshot`] an image of files of one moment, [`logs`] closed logs alone. Each
+//! makes a [`Plan`] out of the numbered predicates of `ops-1` first: `--dry-run` shows that very object. [`make`] carries a plan out: every
+//! page is verified while it is read, every file must be afterwards what it was before, the set is published whole or not at all, and then
+//! read back and hashed. A refusal changes nothing, neither at the source nor in the vault.
+
+mod copy;
+mod databases;
+mod error;
+mod held;
+mod hooks;
+pub mod logs;
+mod make;
+pub mod offline;
+mod options;
+mod pages;
+mod plan;
+mod predicate;
+mod progress;
+pub mod snapshot;
+mod streams;
+
+pub use crate::recover::{Inputs, Sources};
+pub use error::Error;
+pub use hooks::{Commands, Hooks};
+pub use make::{DatabaseVerdict, Report, make};
+pub use options::Options;
+pub use plan::{Item, Phase, Plan};
+pub use predicate::{Effect, Predicate, Refusal};
+pub use progress::{Pace, Progress};
+pub use streams::{LogItem, StreamItem};
