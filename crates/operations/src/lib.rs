@@ -7,5 +7,6 @@ pub mod identify;
 pub mod inspect;
 pub mod layouts;
 pub mod recover;
+pub mod restore;
 pub mod survey;
 pub mod verify;
