@@ -8,6 +8,7 @@ pub mod identify;
 pub mod inspect;
 pub mod layouts;
 pub mod recover;
+pub mod restore;
 pub mod sets;
 pub mod survey;
 pub mod verify;

@@ -35,6 +35,14 @@ impl Naming {
         let found = named().find(signed).or_else(|| named().next()).or_else(|| self.candidates.iter().find(signed));
         found.map(|candidate| candidate.path.as_path())
     }
+    /// The file of a set that a logged path means, by what it is and not by its name; else where the user wants a database of that name to be
+    /// made.
+    #[must_use]
+    pub fn resolve_signed(&self, logged: &str, signature: &Signature) -> Option<&Path> {
+        let signed = self.candidates.iter().find(|candidate| candidate.signature.as_ref() == Some(signature));
+        let mapped = || self.map.iter().find(|(name, _)| ends_with(logged, name)).map(|(_, path)| path.as_path());
+        signed.map(|candidate| candidate.path.as_path()).or_else(mapped)
+    }
     /// Where a database is made that the log creates and no file stands for: where the user mapped it; else in the folder that lies to
     /// the logs here as its logged folder lay to the logs there; its logged name is kept.
     #[must_use]

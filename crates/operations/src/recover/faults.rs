@@ -11,6 +11,7 @@ use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::scan::ReadContext;
 use anchorlog_format::units::{Generation, LogPosition, Signature};
 use anchorlog_replay::error::ReplayError;
+use anchorlog_replay::hard::Examined;
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::{Folder, read_all};
 use serde::Serialize;
@@ -45,6 +46,15 @@ pub(super) fn collect(
         for finding in of_databases(sources, stream, signature, accept_loss) {
             add(&mut faults, finding);
         }
+    }
+    faults
+}
+
+/// The faults of a backup set: each broken predicate, the engine's own first.
+pub(super) fn of_set(examined: &Examined, engine: Option<&ReplayError>) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = engine.iter().map(|error| Fault { finding: error.finding(), engine: true }).collect();
+    for error in examined.predicates.iter().filter_map(|predicate| predicate.outcome.as_ref().err()) {
+        add(&mut faults, error.finding());
     }
     faults
 }

@@ -22,10 +22,11 @@ pub(super) fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Pa
     sources
         .iter()
         .filter(move |source| takes_part(&source.identified.content, &source.identified.name()))
+        .filter(|source| !sources.only_read.contains(&source.identified.path))
         .map(|source| (source.identified.path.as_path(), source.path.as_path(), source.identified.size))
 }
 
-pub(super) fn copy_files(
+pub(crate) fn copy_files(
     sources: &Sources,
     work: &WorkFolder,
     progress: &mut dyn Progress,
