@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod backup;
+pub mod chain;
 pub mod dump;
 pub mod explain;
 pub mod identify;
 pub mod inspect;
 pub mod layouts;
+pub mod purge;
 pub mod recover;
 pub mod restore;
 pub mod sets;

@@ -10,7 +10,7 @@ use crate::sets::manifest::Kind;
 use anchorlog_format::database::{Copies, DatabaseHeader, DatabaseState, HeaderPage};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::Signature;
-use anchorlog_storage::{Folder, read_all};
+use anchorlog_storage::Folder;
 use std::path::{Path, PathBuf};
 
 /// A database of a backup.
@@ -229,9 +229,4 @@ fn pair(
             Some(Predicate::held("P6", shown, format!("{name} has its signature and its position")))
         }
     }
-}
-
-/// Small files of the family that go along with the databases, whole.
-pub(super) fn read_small(sources: &Sources, place: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
-    sources.open(place).and_then(|file| read_all(&*file, limit))
 }

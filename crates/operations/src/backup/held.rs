@@ -21,9 +21,6 @@ impl Identity {
         let metadata = fs::metadata(path)?;
         Ok(Self { size: metadata.len(), modified: metadata.modified().ok(), file: number(&metadata) })
     }
-    pub(super) const fn size(&self) -> u64 {
-        self.size
-    }
 }
 
 #[cfg(unix)]

@@ -37,7 +37,7 @@ pub fn plan(sources: &Sources, history: &History, options: &Options) -> Plan {
 
 /// P14: behind circular logging logs alone are worth nothing.
 fn not_circular(stream: &StreamItem, options: &Options) -> Predicate {
-    let shown = stream.shown();
+    let shown = stream.name();
     if !stream.is_circular(options.circular) {
         return Predicate::held("P14", shown, "circular logging is off");
     }
@@ -53,7 +53,7 @@ fn not_circular(stream: &StreamItem, options: &Options) -> Predicate {
 
 /// P24: a full set of the same databases is there to roll forward from.
 fn base(stream: &StreamItem, last: Option<&KnownSet>, sources: &Sources, history: &History) -> Predicate {
-    let shown = stream.shown();
+    let shown = stream.name();
     let next = "Make a full set first: logs alone can be replayed onto nothing.";
     let refuses = |read: String| Predicate::refuses("P24", shown.clone(), read, Refusal::DbSign, next);
     let full = history
@@ -88,7 +88,7 @@ fn base(stream: &StreamItem, last: Option<&KnownSet>, sources: &Sources, history
 
 /// P17 and I33: the first new log continues the last one that is stored.
 fn joins(stream: &StreamItem, history: &History) -> Predicate {
-    let shown = stream.shown();
+    let shown = stream.name();
     let stored = last_stored(stream, history);
     let Some(last) = stored else { return Predicate::held("P17", shown, "no closed log is stored yet") };
     let first_new = stream.closed.iter().find(|log| log.facts.generation > last.generation);

@@ -20,6 +20,7 @@ use anchorlog_storage::Folder;
 use anchorlog_vault::{NewSet, SetId, SetWriter, Vault};
 use serde::Serialize;
 use serde_json::Map;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of a database.
@@ -97,15 +98,22 @@ pub(super) fn make_with(
         Kind::Snapshot => super::snapshot::prove(plan, sources, ambient, &mut follow)?,
         _ => None,
     };
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into() };
-        match run.copy(vault, &mut follow, databases_copied) {
-            // A file that changed is copied once more, from the beginning, and then refused (P12).
-            Err(Error::Changed(_)) if tries == 1 && plan.kind == Kind::Offline => {}
-            other => return other,
+    let mounted = Cell::new(false);
+    let mut mount = || {
+        mounted.set(true);
+        databases_copied();
+    };
+    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into() };
+    match run.copy(vault, &mut follow, &mut mount) {
+        // A file that changed is copied once more, from the beginning, and then refused (P12): unless what uses it was started again.
+        Err(Error::Changed(_)) if plan.kind == Kind::Offline && !mounted.get() => {
+            let mut again = plan.clone();
+            for item in &mut again.files {
+                item.identity = Identity::of(&item.source).ok();
+            }
+            Run { plan: &again, ..run }.copy(vault, &mut follow, &mut mount)
         }
+        other => other,
     }
 }
 

@@ -30,3 +30,13 @@ pub use plan::{Item, Phase, Plan};
 pub use predicate::{Effect, Predicate, Refusal};
 pub use progress::{Pace, Progress};
 pub use streams::{LogItem, StreamItem};
+
+/// The log streams of a folder with the predicates of each.
+pub(crate) fn collect_streams(sources: &Sources, predicates: &mut Vec<Predicate>) -> Vec<StreamItem> {
+    streams::collect(sources, predicates, &mut |_| true)
+}
+
+/// Whether another program is known to have a file open.
+pub(crate) fn is_in_use(path: &std::path::Path) -> bool {
+    matches!(held::hold(path), Ok(held::Hold::InUse(_)))
+}

@@ -131,7 +131,7 @@ pub(super) fn members(plan: &mut Plan) {
             .collect();
         let (named, missing): (Vec<&str>, Vec<&str>) =
             absent.into_iter().partition(|path| !unit && plan.options.leaves_out(path));
-        let shown = stream.shown();
+        let shown = stream.name();
         found.push(if missing.is_empty() {
             let but = if named.is_empty() { String::new() } else { format!(", left out: {}", named.join(", ")) };
             Predicate::held("P7", shown, format!("{} databases{but}", stream.members.len() - named.len()))
@@ -184,7 +184,7 @@ pub(super) fn stored_already(stream: &StreamItem, history: &History) -> Vec<Pred
             }
         }
     }
-    let shown = stream.shown();
+    let shown = stream.name();
     if wrong.is_empty() {
         return vec![Predicate::held("P21", shown, format!("{same} generations are stored already, with the same content"))];
     }
@@ -345,7 +345,7 @@ fn place_files(plan: &mut Plan, sources: &Sources) {
             plan.add(sources, checkpoint, Role::Checkpoint, Phase::Stopped);
         }
         if stream.is_circular(plan.options.circular) {
-            plan.remarks.push(format!("{}: circular logging is on, so that closed logs are not stored", stream.shown()));
+            plan.remarks.push(format!("{}: circular logging is on, so that closed logs are not stored", stream.name()));
             continue;
         }
         add_closed(plan, sources, &stream, |_| true);

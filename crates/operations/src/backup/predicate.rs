@@ -231,6 +231,9 @@ pub fn rule_of(id: &str) -> &'static str {
         "P73" => "every page of the database holds",
         "P74" => "the log that was being prepared is left out",
         "P75" => "all this was verified, and the image replayed, before it is called a backup",
+        "G1" => "what is needed of the logs is known",
+        "G3" => "circular logging is off: else the engine purges by itself",
+        "G7" => "the checkpoint can be trusted",
         "set" => "there is something to back up",
         _ => "",
     }

@@ -134,7 +134,7 @@ fn ranges(plan: &mut Plan) {
 fn tails(plan: &mut Plan) {
     let mut found = Vec::new();
     for stream in &plan.streams {
-        let shown = stream.shown();
+        let shown = stream.name();
         found.push(match &stream.open {
             None => Predicate::held("P72", &shown, "the image ends with a closed log"),
             Some(open) if open.facts.valid_end == LogPosition::NONE => {

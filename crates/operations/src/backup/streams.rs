@@ -95,7 +95,9 @@ impl StreamItem {
     pub fn break_from(&self, generation: u32) -> Option<u32> {
         self.breaks.iter().copied().find(|at| *at >= generation)
     }
-    pub(super) fn shown(&self) -> String {
+    /// Base name and folder, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
         format!("{} in {}", self.base, if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder }.display())
     }
 }
@@ -271,7 +273,7 @@ impl StreamItem {
     }
 
     fn judge(&self, out: &mut Vec<Predicate>) {
-        let shown = self.shown();
+        let shown = self.name();
         out.extend(self.checkpoint_of_stream());
         out.push(self.names(&shown));
         out.push(self.links(&shown));
@@ -364,7 +366,7 @@ fn judge_folders(streams: &[StreamItem], out: &mut Vec<Predicate>) {
     }
     for streams in folders.values() {
         let Some(first) = streams.first() else { continue };
-        let shown = first.shown();
+        let shown = first.name();
         if streams.len() == 1 {
             out.push(Predicate::held("P16", shown, format!("one stream, {}", first.signature)));
             continue;

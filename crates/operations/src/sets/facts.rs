@@ -26,7 +26,7 @@ pub struct Stamp {
 
 impl Stamp {
     fn of(info: &BackupInfo) -> Option<Self> {
-        (!info.is_none()).then(|| Self { mark: info.mark, time: info.time, low: info.low.0, high: info.high.0 })
+        (!info.is_none()).then_some(Self { mark: info.mark, time: info.time, low: info.low.0, high: info.high.0 })
     }
 }
 

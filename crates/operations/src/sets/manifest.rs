@@ -277,7 +277,6 @@ mod optional_position {
     #[derive(Serialize, Deserialize)]
     struct Written(#[serde(with = "wire::position")] LogPosition);
 
-    #[expect(clippy::trivially_copy_pass_by_ref, clippy::ref_option, reason = "the shape that serde asks for")]
     pub fn serialize<S: Serializer>(value: &Option<LogPosition>, serializer: S) -> Result<S::Ok, S::Error> {
         value.map(Written).serialize(serializer)
     }
