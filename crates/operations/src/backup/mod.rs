@@ -26,6 +26,7 @@ pub use error::Error;
 pub use hooks::{Commands, Hooks};
 pub use make::{DatabaseVerdict, Report, make};
 pub use options::Options;
+pub(crate) use pages::{PageCheck, judge as judge_pages};
 pub use plan::{Item, Phase, Plan};
 pub use predicate::{Effect, Predicate, Refusal};
 pub use progress::{Pace, Progress};

@@ -21,7 +21,7 @@ const CACHE: usize = 4 << 20;
 
 /// What was seen of the pages of a database.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Pages read.
     pub pages: u64,
     /// Pages whose bytes are all zero.
@@ -39,7 +39,7 @@ pub(super) struct Seen {
 }
 
 /// Verifies pages that come in order.
-pub(super) struct PageCheck {
+pub(crate) struct PageCheck {
     name: String,
     size: PageSize,
     header: HeaderPage,
@@ -53,7 +53,7 @@ pub(super) struct PageCheck {
 
 impl PageCheck {
     /// For a database with this header; `file` tells where the database ends, which may be before the file does.
-    pub(super) fn new(name: &str, header: &HeaderPage, file: Arc<dyn File>) -> Self {
+    pub(crate) fn new(name: &str, header: &HeaderPage, file: Arc<dyn File>) -> Self {
         let opened = Database::open(name, file, CACHE).ok();
         let root = Tree { root: DATABASE_ROOT.root, objid: DATABASE_ROOT.objid };
         let owned = opened.and_then(|database| {
@@ -74,7 +74,7 @@ impl PageCheck {
         }
     }
     /// The next bytes: whole pages, but for the last ones of the file.
-    pub(super) fn take(&mut self, bytes: &[u8]) {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         for image in bytes.chunks(self.size.bytes()) {
             self.page(image);
             self.next += 1;
@@ -128,7 +128,7 @@ impl PageCheck {
     }
     /// What was seen, once all came. Damage that a database has as a whole is added here: a page that is newer than the header of a clean
     /// file says that somebody wrote "clean" into it (trap O27).
-    pub(super) fn end(mut self) -> (Seen, bool) {
+    pub(crate) fn end(mut self) -> (Seen, bool) {
         let pages = self.next.saturating_sub(2);
         if self.last_owned.0 != u32::MAX && pages < u64::from(self.last_owned.0) {
             let message = format!("the file ends behind page {pages}, but the database has {} pages", self.last_owned);
@@ -157,7 +157,7 @@ impl PageCheck {
 
 /// What an owner of a bad page cannot be told while streaming: an unused page may hold what the disk held before. A full check tells. Returns
 /// the findings of such a check, errors and warnings alone.
-pub(super) fn judge(name: &str, file: Arc<dyn File>, go_on: &mut dyn FnMut() -> bool) -> Option<Vec<Finding>> {
+pub(crate) fn judge(name: &str, file: Arc<dyn File>, go_on: &mut dyn FnMut() -> bool) -> Option<Vec<Finding>> {
     struct Watch<'a>(Vec<Finding>, &'a mut dyn FnMut() -> bool, bool);
     impl check::Watch for Watch<'_> {
         fn finding(&mut self, finding: Finding) {

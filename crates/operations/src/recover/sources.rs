@@ -1,6 +1,7 @@
 //! The files of a recovery: a folder, and databases or logs that lie elsewhere, as one folder in the layout of the result.
 
 use crate::identify::{Content, Identified, identify};
+use crate::restore::set::Stored;
 use anchorlog_format::log::names;
 use anchorlog_format::units::Signature;
 use anchorlog_storage::publish::is_cut_off;
@@ -50,6 +51,8 @@ impl Source {
 pub struct Sources {
     /// By their place in the result.
     files: Arc<BTreeMap<PathBuf, Source>>,
+    /// Those of them that lie in a vault.
+    stored: Arc<BTreeMap<PathBuf, Stored>>,
     /// The place of the logs in the result, where the user named it.
     pub log_place: Option<PathBuf>,
     /// Files that are looked at and are no part of the result.
@@ -87,13 +90,20 @@ impl Sources {
             add_database(&mut files, &inputs.folder, database)?;
         }
         let cut_off = is_cut_off(&inputs.folder);
-        Ok(Self { files: Arc::new(files), log_place, only_read: BTreeSet::new(), may_add: false, cut_off })
+        let stored = Arc::default();
+        Ok(Self { files: Arc::new(files), stored, log_place, only_read: BTreeSet::new(), may_add: false, cut_off })
     }
 
     /// Files that were gathered and recognised already, each with its place in the result.
     pub(crate) fn of(files: impl IntoIterator<Item = Source>) -> Self {
         let files = files.into_iter().map(|source| (source.identified.path.clone(), source)).collect();
-        Self { files: Arc::new(files), log_place: None, only_read: BTreeSet::new(), may_add: true, cut_off: false }
+        let stored = Arc::default();
+        Self { files: Arc::new(files), stored, log_place: None, only_read: BTreeSet::new(), may_add: true, cut_off: false }
+    }
+
+    /// The same, where the bytes of some come out of a vault.
+    pub(crate) fn with_stored(self, stored: BTreeMap<PathBuf, Stored>) -> Self {
+        Self { stored: Arc::new(stored), ..self }
     }
 
     /// The files, by their place in the result.
@@ -186,6 +196,9 @@ impl Folder for Sources {
             .files
             .get(path)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", path.display())))?;
+        if let Some(stored) = self.stored.get(path) {
+            return Ok(stored.open());
+        }
         let (Some(parent), Some(name)) = (source.path.parent(), source.path.file_name()) else {
             return Err(io::ErrorKind::NotFound.into());
         };

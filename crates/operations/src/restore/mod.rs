@@ -13,6 +13,7 @@ mod logs;
 mod make;
 mod plan;
 mod production;
+pub mod set;
 
 pub use environment::Environment;
 pub use make::{Report, make};

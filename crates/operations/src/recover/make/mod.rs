@@ -115,9 +115,25 @@ pub(crate) fn make_with(
     let (parent, name) = work_place(place)?;
     let work = WorkFolder::begin(&parent, &name).map_err(|error| failed("the working folder could not be made", &error))?;
     let inputs = copy_files(sources, &work, progress)?;
-    let made = replay(plan, sources, &work, ambient, progress)?;
+    let mut report = carry(plan, sources, &work, inputs, ambient, progress)?;
+    report.out = place.path().display().to_string();
+    before_publication(&work, &report)?;
+    publish(place, work, &mut report, ambient, progress)?;
+    Ok(report)
+}
+
+/// Replays in a working folder that holds the files already, and proves what came of it. `inputs`: the SHA-256 of each.
+pub(crate) fn carry(
+    plan: &Plan,
+    sources: &Sources,
+    work: &WorkFolder,
+    inputs: BTreeMap<String, String>,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+) -> Result<Report, MakeError> {
+    let made = replay(plan, sources, work, ambient, progress)?;
     let mut report = Report {
-        out: place.path().display().to_string(),
+        out: String::new(),
         databases: databases(plan, sources, made.as_ref()),
         run: made.as_ref().map(RunReport::of),
         findings: made.iter().flat_map(|run| run.bad_pages.iter().map(finding_of)).collect(),
@@ -125,15 +141,13 @@ pub(crate) fn make_with(
         outputs: BTreeMap::new(),
         set_aside: None,
     };
-    let left_out = leave_out(plan, made.as_ref(), &work)?;
+    let left_out = leave_out(plan, made.as_ref(), work)?;
     if let Some(run) = &mut report.run {
         run.left_out = left_out;
         run.commits_left_out = commits_behind(plan, sources, run.end);
     }
-    prove(&work, &mut report, progress)?;
+    prove(work, &mut report, progress)?;
     judge_damage(plan, &mut report)?;
-    before_publication(&work, &report)?;
-    publish(place, work, &mut report, ambient, progress)?;
     Ok(report)
 }
 

@@ -1,0 +1,7 @@
+//! Restore of sets of a vault: planned, made, published; each predicate with a case that breaks just it.
+
+#[path = "../backup/common.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod backup_common;
+mod common;
+mod plain;
