@@ -82,7 +82,7 @@ fn share_for_reading_only(path: &Path) -> io::Result<fs::File> {
 }
 
 /// Who a file belongs to.
-pub(super) fn owner_of(path: &Path) -> crate::sets::Owner {
+pub(crate) fn owner_of(path: &Path) -> crate::sets::Owner {
     let Ok(metadata) = fs::metadata(path) else { return crate::sets::Owner::default() };
     let seconds = |time: io::Result<std::time::SystemTime>| {
         let since = time.ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;

@@ -23,6 +23,7 @@ mod streams;
 
 pub use crate::recover::{Inputs, Sources};
 pub use error::Error;
+pub(crate) use held::owner_of;
 pub use hooks::{Commands, Hooks};
 pub use make::{DatabaseVerdict, Report, make};
 pub use options::Options;
@@ -30,6 +31,7 @@ pub(crate) use pages::{PageCheck, judge as judge_pages};
 pub use plan::{Item, Phase, Plan};
 pub use predicate::{Effect, Predicate, Refusal};
 pub use progress::{Pace, Progress};
+pub(crate) use streams::read_log;
 pub use streams::{LogItem, StreamItem};
 
 /// The log streams of a folder with the predicates of each.

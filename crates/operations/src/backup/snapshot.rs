@@ -256,5 +256,5 @@ pub(super) fn prove(
     }
     let generations = made.run.as_ref().and_then(|run| run.generations).map(|(first, last)| (first.0, last.0));
     let databases = made.databases.iter().map(|database| (database.path.clone(), database.verdict.to_string())).collect();
-    Ok(Some(Replayed { proof: ReplayProof { generations, databases }, inputs: made.inputs }))
+    Ok(Some(Replayed { proof: ReplayProof { generations, databases, ..ReplayProof::default() }, inputs: made.inputs }))
 }

@@ -203,7 +203,7 @@ fn stream_of<'s>(
 }
 
 /// Reads a log whole.
-pub(super) fn read_log(sources: &Sources, place: &Path, named: Option<u32>) -> Result<LogItem, String> {
+pub(crate) fn read_log(sources: &Sources, place: &Path, named: Option<u32>) -> Result<LogItem, String> {
     let bytes = sources.open(place).and_then(|file| read_all(&*file, FILE_SIZE_MAX)).map_err(|error| error.to_string())?;
     let (size, sha256) = (bytes.len() as u64, Sha256::digest(&bytes).into());
     let log = LogFile::open_owned(bytes).map_err(|error| error.to_string())?;

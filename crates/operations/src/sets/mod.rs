@@ -12,4 +12,4 @@ pub use history::{History, KnownSet, StoredLog};
 pub use manifest::{
     Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, Promise, Role, StreamPart,
 };
-pub use proof::{Proof, ReplayProof};
+pub use proof::{Contents, Proof, ReplayProof};

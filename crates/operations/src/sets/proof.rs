@@ -53,6 +53,23 @@ pub struct ReplayProof {
     pub generations: Option<(u32, u32)>,
     /// What became of each database: its path in the set, and the verdict.
     pub databases: Vec<(String, String)>,
+    /// Behind the last record replayed; none where nothing had to be.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub end: Option<String>,
+    /// What each database held then.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub contents: Vec<Contents>,
+}
+
+/// What a database holds, as hashes of its canonical dump: the same after every restore of the same set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// Its path in the set.
+    pub database: String,
+    /// SHA-256 of the whole dump, but for the line that names the file.
+    pub sha256: String,
+    /// Every table: its name, its rows, the SHA-256 of them.
+    pub tables: Vec<(String, u64, String)>,
 }
 
 /// Why a set could not be read back.

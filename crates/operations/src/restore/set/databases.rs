@@ -34,8 +34,6 @@ pub(super) struct Restored {
     pub header: Option<HeaderPage>,
     pub streaming: Option<Taken>,
     pub map: Option<Taken>,
-    /// Whether the user named its place.
-    pub mapped: bool,
 }
 
 impl Restored {
@@ -137,7 +135,7 @@ fn restore(
         wanted != Signature::NONE
             && header_of(taken).is_some_and(|page| page.signature == wanted || page.streaming_signature == wanted)
     });
-    Restored { file, facts: facts.clone(), header, streaming, map, mapped }
+    Restored { file, facts: facts.clone(), header, streaming, map }
 }
 
 fn header_of(taken: &Taken) -> Option<DatabaseHeader> {

@@ -5,7 +5,12 @@
 //! the result is proved, and published with one commit point. What stood in its place is set aside, never overwritten or deleted.
 
 mod databases;
+mod drill;
 mod error;
+mod files;
+mod forward;
+mod gather;
+mod lives;
 mod make;
 mod options;
 mod plan;
@@ -13,7 +18,9 @@ mod stage;
 mod stored;
 mod target;
 
+pub use drill::{Drilled, drill};
 pub use error::Error;
+pub use files::{FilesReport, files};
 pub use make::{RECORD, Report, make};
 pub use options::{Forward, Options, Target};
 pub use plan::{Form, Item, Plan, plan};

@@ -42,6 +42,8 @@ pub struct Options {
     pub databases: Vec<String>,
     /// Databases of the stream that are left out on purpose: names, or paths as the logs have them.
     pub without: Vec<String>,
+    /// Without roll-forward: begin a new log stream, although databases stay in the target; the logs there are set aside.
+    pub new_stream: bool,
     /// How far.
     pub forward: Forward,
     /// Folders with logs to roll forward with: those of production, or of an archive.

@@ -2,6 +2,7 @@
 
 use super::databases::{self, Restored, Taken};
 use super::error::{Error, storage};
+use super::forward;
 use super::options::{Forward, Options, Target};
 use super::stored::Stored;
 use super::target::{self, Existing};
@@ -9,7 +10,7 @@ use crate::backup::{Predicate, Refusal};
 use crate::identify::Identified;
 use crate::recover::{self, Place, Source, Sources};
 use crate::restore::Step;
-use crate::sets::{KnownSet, Owner, Role};
+use crate::sets::{History, KnownSet, Owner, Role};
 use crate::survey::product_of;
 use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_vault::{SetId, Vault};
@@ -122,20 +123,25 @@ pub struct Plan {
     pub(super) options: Options,
     #[serde(skip)]
     pub(super) restored: Vec<Restored>,
+    /// Logged paths, and the places of the databases that they mean.
+    #[serde(skip)]
+    pub(super) map: Vec<(String, PathBuf)>,
 }
 
 /// Plans the restore of databases of a set. Nothing is changed.
 ///
 /// # Errors
 /// [`Error`]: where the target or a folder of logs cannot be read; anything that is wrong with the files is in the plan.
-pub fn plan(vault: &Arc<dyn Vault>, set: &KnownSet, target: &Target, options: &Options) -> Result<Plan, Error> {
+pub fn plan(vault: &Arc<dyn Vault>, history: &History, set: &SetId, target: &Target, options: &Options) -> Result<Plan, Error> {
+    let known = history.sets.iter().find(|known| known.id == *set);
+    let set = known.ok_or_else(|| anchorlog_vault::Error::NoSet(set.clone()))?;
     let existing = Existing::look(target).map_err(storage(target.path().display().to_string()))?;
     let mut predicates = Vec::new();
     let restored = databases::choose(vault, set, options, &mut predicates);
     let staying = !existing.staying(&restored).is_empty();
     let form = match options.forward {
         Forward::Set | Forward::All => Form::RollForward,
-        Forward::No if staying => Form::Group,
+        Forward::No if staying && !options.new_stream => Form::Group,
         Forward::No => Form::Unit,
     };
     let place = match target {
@@ -161,11 +167,15 @@ pub fn plan(vault: &Arc<dyn Vault>, set: &KnownSet, target: &Target, options: &O
         place,
         options: options.clone(),
         restored,
+        map: Vec::new(),
     };
     match form {
         Form::Unit => unit(&mut plan, set, target, &existing),
         Form::Group => group(&mut plan, set, target, &existing),
-        Form::RollForward => {}
+        Form::RollForward => {
+            let unread = |(place, error)| storage(place)(error);
+            forward::plan(&mut plan, vault, history, set, target, &existing).map_err(unread)?;
+        }
     }
     plan.directory(target);
     plan.look_at_sources();
@@ -219,6 +229,10 @@ impl Plan {
     /// Whether the database at a place is dirty before replay.
     pub(super) fn is_dirty(&self, place: &Path) -> bool {
         self.restored.iter().any(|database| database.file.place == place && !database.facts.is_clean())
+    }
+    /// The stream of the database at a place.
+    pub(super) fn stream_at(&self, place: &Path) -> Option<String> {
+        self.restored.iter().find(|database| database.file.place == place).map(Restored::shown)
     }
     /// A domain controller that is put back counts its changes again (`ops-1 §11`).
     fn directory(&mut self, target: &Target) {
@@ -293,10 +307,19 @@ impl Plan {
             stop_time: self.options.stop_time,
             ignore_missing_database: !self.options.without.is_empty(),
             keep_damage: self.options.keep_damage,
+            map: self.map.clone(),
+            allow_missing_current: !self.has_current(),
             cache_bytes: self.options.cache_bytes,
             threads: self.options.threads,
             ..recover::Options::default()
         }
+    }
+    /// Whether the last log is one that is written on.
+    fn has_current(&self) -> bool {
+        use anchorlog_format::log::names::{self, Role as Named};
+        let name = |file: &Item| file.place.file_name().and_then(|name| names::parse(&name.to_string_lossy()));
+        let logs = self.files.iter().filter(|file| file.role == Role::Log);
+        logs.filter_map(name).any(|name| matches!(name.role, Named::Current(_)))
     }
     /// There is room before anything is begun (D12). Replay may grow a database by what its logs add.
     fn room(&mut self, target: &Target) {
