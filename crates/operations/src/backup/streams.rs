@@ -151,12 +151,23 @@ pub(super) fn collect(sources: &Sources, out: &mut Vec<Predicate>, each: &mut dy
             }
         }
     }
-    for stream in &mut streams {
-        stream.finish(sources);
-        stream.judge(out);
-    }
+    streams.iter_mut().for_each(|stream| stream.finish(sources));
+    forget_foreign_checkpoints(&mut streams);
+    streams.iter().for_each(|stream| stream.judge(out));
     judge_folders(&streams, out);
     streams
+}
+
+/// Of several streams in one folder the checkpoint is that of the one whose signature it has.
+fn forget_foreign_checkpoints(streams: &mut [StreamItem]) {
+    let owned: Vec<PathBuf> = streams
+        .iter()
+        .filter_map(|stream| stream.checkpoint.clone())
+        .filter_map(|(place, position)| position.map(|_| place))
+        .collect();
+    for stream in streams {
+        stream.checkpoint = stream.checkpoint.take().filter(|(place, position)| position.is_some() || !owned.contains(place));
+    }
 }
 
 fn extension(role: Role) -> &'static str {
