@@ -7,12 +7,12 @@ use super::pages::{PageCheck, Seen, judge};
 use super::plan::{Item, Phase, Plan};
 use super::predicate::{Predicate, Refusal};
 use super::progress::{Pace, Progress};
-use super::{Error, Sources};
+use super::{Error, LogItem, Sources, StreamItem};
 use crate::sets::facts::LogState;
 use crate::sets::manifest::{
     Attached, Environment, FORMAT, FilePart, Kind, Level, Manifest, Moment, Note, Role, StreamPart, VERSION, program,
 };
-use crate::sets::proof::{Proof, ReadBackError, ReplayProof, read_back};
+use crate::sets::proof::{Proof, ReadBackError, ReplayProof, mark_end, read_back};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -21,7 +21,8 @@ use anchorlog_vault::{NewSet, SetId, SetWriter, Vault};
 use serde::Serialize;
 use serde_json::Map;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 /// What became of a database.
 #[derive(Clone, Debug, Serialize)]
@@ -103,7 +104,8 @@ pub(super) fn make_with(
         mounted.set(true);
         databases_copied();
     };
-    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into() };
+    let logs = plan.streams.iter().flat_map(StreamItem::logs).map(|log| (log.place.as_path(), log)).collect();
+    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into(), logs };
     match run.copy(vault, &mut follow, &mut mount) {
         // A file that changed is copied once more, from the beginning, and then refused (P12): unless what uses it was started again.
         Err(Error::Changed(_)) if plan.kind == Kind::Offline && !mounted.get() => {
@@ -129,6 +131,8 @@ struct Run<'a> {
     ambient: &'a Ambient,
     replay: Option<&'a Replayed>,
     begun: Moment,
+    /// The logs of the plan, by their places.
+    logs: HashMap<&'a Path, &'a LogItem>,
 }
 
 /// What a file came to.
@@ -219,6 +223,7 @@ impl Run<'_> {
             sha256,
             owner: held::owner_of(&item.source),
             database: database.map(|database| database.facts.clone()),
+            pages: None,
             log: None,
             damage: Vec::new(),
             other: Map::new(),
@@ -230,6 +235,7 @@ impl Run<'_> {
             Some((seen, true)) => Some(self.judge_pages(item, seen, &mut part, follow)?),
             None => None,
         };
+        part.pages = seen.as_ref().map(Seen::counts);
         Ok(Copied { part, seen, stored: receipt.stored })
     }
 
@@ -238,7 +244,7 @@ impl Run<'_> {
         if item.role != Role::Log {
             return Ok(());
         }
-        let planned = self.plan.streams.iter().find_map(|stream| stream.logs().find(|log| log.place == item.place));
+        let planned = self.logs.get(item.place.as_path()).copied();
         let Some(planned) = planned else {
             let message = "its header cannot be used, or another log of its generation is the one that counts";
             let finding = Finding::error(Place::file(item.name.as_str()), JetCode::LOG_FILE_CORRUPT, message);
@@ -324,7 +330,12 @@ impl Run<'_> {
             follow.stopped = true;
         }
         let level = self.read_back(vault, &set, &manifest, follow)?;
-        let remarks = self.plan.remarks.clone();
+        let mut remarks = self.plan.remarks.clone();
+        for (older, why) in &self.plan.ends {
+            if let Err(error) = mark_end(vault, older, &set, why, self.ambient.now().into()) {
+                remarks.push(format!("set {older} could not be marked ({why}): {error}"));
+            }
+        }
         Ok(Report { set, level, bytes, stored, databases, remarks, manifest })
     }
 

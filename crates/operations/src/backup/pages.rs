@@ -1,5 +1,6 @@
 //! The pages of a database, verified while its bytes stream by (P11, P73).
 
+use crate::sets::PageCounts;
 use anchorlog_checksum::{PageVerdict, verify_page};
 use anchorlog_database::cache::verify_image;
 use anchorlog_database::cursor::Tree;
@@ -32,10 +33,27 @@ pub(super) struct Seen {
     pub bad: u64,
     /// Bad pages behind its end, where anything may lie (traps O11, O12).
     pub bad_behind: u64,
+    /// The last page that the database owns; none where its space tree does not tell.
+    pub last_owned: Option<u32>,
     /// The highest page time, and its page.
     pub highest: (Dbtime, PageNumber),
     /// What is wrong, as far as it is kept.
     pub findings: Vec<Finding>,
+}
+
+impl Seen {
+    /// As manifests keep it.
+    pub(super) const fn counts(&self) -> PageCounts {
+        PageCounts {
+            read: self.pages,
+            last_owned: self.last_owned,
+            uninitialised: self.uninitialised,
+            correctable: self.correctable,
+            bad: self.bad,
+            bad_behind: self.bad_behind,
+            highest_dbtime: self.highest.0.0,
+        }
+    }
 }
 
 /// Verifies pages that come in order.
@@ -62,7 +80,7 @@ impl PageCheck {
         });
         // Where that cannot be told, every page of the file counts.
         let last_owned = owned.unwrap_or(PageNumber(u32::MAX));
-        let seen = Seen::default();
+        let seen = Seen { last_owned: owned.map(|page| page.0), ..Seen::default() };
         Self {
             name: name.to_owned(),
             size: header.page_size(),

@@ -35,6 +35,7 @@ fn manifest() -> Manifest {
             sha256: [9; 32],
             owner: Owner { mode: Some(0o640), ..Owner::default() },
             database: None,
+            pages: None,
             log: None,
             damage: vec![],
             other: Map::new(),

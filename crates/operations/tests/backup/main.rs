@@ -2,6 +2,7 @@
 
 mod chain;
 mod common;
+mod generations;
 mod offline;
 mod predicates;
 mod snapshot;

@@ -3,11 +3,16 @@
 use crate::common::{
     After, back_up, back_up_with, breaches, broken, copy_of, digests, edit_header, flip, history, plan_offline, refused, stopped,
 };
+use anchorlog_database::Database;
+use anchorlog_database::cursor::Tree;
+use anchorlog_database::space::Space;
 use anchorlog_format::database::{DatabaseState, HeaderPage};
+use anchorlog_format::space::DATABASE_ROOT;
 use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_operations::backup::{Effect, Error, Options};
 use anchorlog_operations::sets::Level;
 use anchorlog_storage::lock::FileLock;
+use anchorlog_storage::{DiskFolder, Folder};
 use anchorlog_vault::memory::MemoryVault;
 use anchorlog_vault::{Attachment, Damage, Name, NewSet, SetId, SetSummary, SetWriter, StreamReader, Vault};
 use std::fs;
@@ -202,7 +207,13 @@ fn damage_page(path: &Path, page: usize) {
 #[test]
 fn p11_a_bad_page_that_nothing_uses_is_told_and_is_no_damage() {
     let folder = clean();
-    damage_page(&folder.path().join(DATABASE), 5);
+    let path = folder.path().join(DATABASE);
+    // An available page of the database's root.
+    let file = DiskFolder::read_only(folder.path()).open(Path::new(DATABASE)).unwrap();
+    let database = Database::open(DATABASE, file, 1 << 20).unwrap();
+    let root = Tree { root: DATABASE_ROOT.root, objid: DATABASE_ROOT.objid };
+    let free = Space::read(&database, root).unwrap().available.iter().find(|extent| extent.pages > 0).unwrap().last;
+    damage_page(&path, usize::try_from(free.0).unwrap());
     let report = back_up(folder.path(), &MemoryVault::new(), &Options::default()).unwrap();
     assert!(report.is_good());
     assert_eq!((report.databases[0].notes.len(), report.databases[0].notes[0].severity.as_str()), (1, "warning"));

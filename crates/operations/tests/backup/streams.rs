@@ -273,9 +273,16 @@ fn p24_what_changed_since_the_last_full_set_is_told() {
         let (folder, vault) = (stopped_at_12(), MemoryVault::new());
         back_up(folder.path(), &vault, &Options::default()).unwrap();
         assert_eq!(broken(&plan_offline(folder.path(), &vault, &Options::default()), "P24").len(), 0);
+        let full = crate::common::history(&vault).sets[0].id.clone();
         change(&folder.path().join("db/db1.edb"));
         let options = Options { without: vec!["db1.edb".into()], ..Options::default() };
         let plan = plan_offline(folder.path(), &vault, &options);
         assert!(broken(&plan, "P24")[0].read.contains(word), "{word}: {}", broken(&plan, "P24")[0].read);
+        // The older set says from then on that roll-forward ends behind it.
+        assert_eq!(crate::common::history(&vault).sets[0].ends, None);
+        back_up(folder.path(), &vault, &options).unwrap();
+        let sets = crate::common::history(&vault).sets;
+        assert_eq!((sets.len(), &sets[0].id, &sets[1].ends), (2, &full, &None));
+        assert!(sets[0].ends.as_ref().unwrap().contains(word), "{:?}", sets[0].ends);
     }
 }
