@@ -12,7 +12,7 @@ use crate::sets::facts::LogState;
 use crate::sets::manifest::{
     Attached, Environment, FORMAT, FilePart, Kind, Level, Manifest, Moment, Note, Role, StreamPart, VERSION, program,
 };
-use crate::sets::proof::{Proof, ReadBackError, ReplayProof, mark_end, read_back};
+use crate::sets::proof::{Proof, ReadBack, ReadBackError, ReplayProof, mark_end, read_back};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -329,8 +329,21 @@ impl Run<'_> {
         if !follow.progress.phase("reading back", bytes) {
             follow.stopped = true;
         }
-        let level = self.read_back(vault, &set, &manifest, follow)?;
+        let streams = self.read_back(vault, &set, &manifest, follow)?;
         let mut remarks = self.plan.remarks.clone();
+        let proof = Proof::new(
+            manifest.level.max(Level::L0),
+            self.ambient.now().into(),
+            streams,
+            self.replay.map(|replayed| replayed.proof.clone()),
+        );
+        let level = match proof.attach(vault, &set) {
+            Ok(()) => proof.level,
+            Err(error) => {
+                remarks.push(format!("the set is whole and was read back, but the proof of that could not be stored: {error}"));
+                Level::Unproven
+            }
+        };
         for (older, why) in &self.plan.ends {
             if let Err(error) = mark_end(vault, older, &set, why, self.ambient.now().into()) {
                 remarks.push(format!("set {older} could not be marked ({why}): {error}"));
@@ -351,13 +364,14 @@ impl Run<'_> {
         Err(Error::Damaged(damaged))
     }
 
-    /// P13: what was stored is read back; what differs is forgotten again. An interruption leaves a set that nobody proved yet.
-    fn read_back(&self, vault: &dyn Vault, set: &SetId, manifest: &Manifest, follow: &mut Follow<'_>) -> Result<Level, Error> {
-        let forget = |error: Error| {
-            // The error that led here is the one to tell; a set that cannot be forgotten has no proof, and counts for nothing.
-            _ = vault.forget(std::slice::from_ref(set));
-            error
-        };
+    /// P13: what was stored is read back; what differs, or was not read to its end, is forgotten again.
+    fn read_back(
+        &self,
+        vault: &dyn Vault,
+        set: &SetId,
+        manifest: &Manifest,
+        follow: &mut Follow<'_>,
+    ) -> Result<Vec<ReadBack>, Error> {
         let streams = if follow.stopped {
             Err(ReadBackError::Interrupted)
         } else {
@@ -366,16 +380,15 @@ impl Run<'_> {
                 !follow.stopped
             })
         };
-        let streams = match streams {
-            Ok(streams) => streams,
-            Err(ReadBackError::Interrupted) => return Err(forget(Error::Interrupted)),
-            Err(error @ ReadBackError::Differs { .. }) => return Err(forget(Error::NotReadBack(error.to_string()))),
-            Err(ReadBackError::Vault(error)) => return Err(forget(error.into())),
-        };
-        let replay = self.replay.map(|replayed| replayed.proof.clone());
-        let level = manifest.level.max(Level::L0);
-        Proof::new(level, self.ambient.now().into(), streams, replay).attach(vault, set)?;
-        Ok(level)
+        streams.map_err(|error| {
+            // The error that led here is the one to tell; a set that cannot be forgotten has no proof, and counts for nothing.
+            _ = vault.forget(std::slice::from_ref(set));
+            match error {
+                ReadBackError::Interrupted => Error::Interrupted,
+                ReadBackError::Differs { .. } => Error::NotReadBack(error.to_string()),
+                ReadBackError::Vault(error) => error.into(),
+            }
+        })
     }
 
     fn manifest(&self, files: Vec<FilePart>, mut notes: Vec<Note>) -> Manifest {

@@ -134,10 +134,10 @@ pub(super) fn members(plan: &mut Plan) {
             absent.into_iter().partition(|path| !unit && plan.options.leaves_out(path));
         let shown = stream.name();
         found.push(if missing.is_empty() {
-            let but = if named.is_empty() { String::new() } else { format!(", left out: {}", named.join(", ")) };
+            let but = if named.is_empty() { String::new() } else { format!(", left out: {}", streams::few(&named)) };
             Predicate::held("P7", shown, format!("{} databases{but}", stream.members.len() - named.len()))
         } else {
-            let read = format!("the logs name {}, and it is not here with its signature", missing.join(", "));
+            let read = format!("the logs name {}, and it is not here with its signature", streams::few(&missing));
             let next = if unit {
                 "The databases of Exchange 5.5 are one unit: back up all of them together."
             } else {
@@ -159,9 +159,9 @@ pub(super) fn twins(plan: &mut Plan) {
     }
     for paths in by_signature.into_values().filter(|paths| paths.len() > 1) {
         let next = "Move the copy out of the folder, or back up the right file alone.";
-        let read = format!("{} are one database by their signature", paths.join(", "));
+        let read = format!("{} are one database by their signature", streams::few(&paths));
         plan.predicates.push(
-            Predicate::refuses("P7", paths.join(", "), read, Refusal::DbSign, next).with_jet(JetCode::DATABASE_SIGN_IN_USE),
+            Predicate::refuses("P7", streams::few(&paths), read, Refusal::DbSign, next).with_jet(JetCode::DATABASE_SIGN_IN_USE),
         );
     }
 }
@@ -191,7 +191,7 @@ pub(super) fn stored_already(stream: &StreamItem, history: &History) -> Vec<Pred
     }
     let next =
         "Both are kept. The stream has two histories: a server was put back, or a log was changed. Find out which one counts.";
-    vec![Predicate::marks("P21", shown, wrong.join("; "), Refusal::Dup, next)]
+    vec![Predicate::marks("P21", shown, streams::few(&wrong), Refusal::Dup, next)]
 }
 
 /// P14 and P23: whether logs can be replayed onto each database, from its anchor on.
@@ -306,7 +306,7 @@ pub(super) fn changes(plan: &mut Plan, history: &History) {
     } else {
         let next = "Make a full set now: roll-forward from the older ones ends here.";
         let all: Vec<&str> = changed.iter().map(|(_, what)| what.as_str()).collect();
-        Predicate::marks("P24", "", all.join("; "), Refusal::DbSign, next)
+        Predicate::marks("P24", "", streams::few(&all), Refusal::DbSign, next)
     });
     plan.ends = changed.into_iter().filter_map(|(set, what)| set.map(|set| (set, what))).collect();
 }

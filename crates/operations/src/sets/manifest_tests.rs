@@ -85,3 +85,14 @@ fn o2_a_generation_is_a_number_and_no_text_of_decimal_or_hexadecimal_digits() {
     assert_eq!(value["streams"][0]["last_closed"], 4815);
     assert_eq!(value["streams"][0]["checkpoint"], "000012CF,0002,0003");
 }
+
+#[test]
+fn a_manifest_that_was_cut_off_or_changed_is_an_error_or_another_manifest_and_never_a_panic() {
+    let bytes = manifest().to_bytes().unwrap();
+    for end in 0..bytes.len() {
+        assert!(Manifest::read(&bytes[..end]).is_err(), "cut at {end}");
+        let mut changed = bytes.clone();
+        changed[end] ^= 0x11;
+        _ = Manifest::read(&changed);
+    }
+}

@@ -121,6 +121,24 @@ pub fn read_back(
     Ok(streams)
 }
 
+/// Reads a published set back and attaches the proof of that: for sets whose making was cut off before their proof. Returns how far it goes.
+///
+/// # Errors
+/// [`ReadBackError`]; the set is left as it is.
+pub fn prove(
+    vault: &dyn Vault,
+    set: &SetId,
+    manifest: &Manifest,
+    made: Moment,
+    each: &mut dyn FnMut(u64) -> bool,
+) -> Result<Level, ReadBackError> {
+    let streams = read_back(vault, set, manifest, each)?;
+    // What replay came to was told by nobody: that must be tried again.
+    let level = manifest.level.clamp(Level::L0, Level::L2);
+    Proof::new(level, made, streams, None).attach(vault, set)?;
+    Ok(level)
+}
+
 impl Proof {
     /// A proof of what was read back, and of a replay where one was made.
     #[must_use]

@@ -8,7 +8,8 @@ use anchorlog_format::units::{Generation, LogTime};
 use anchorlog_operations::backup::{self, Error, Options, Plan, Report};
 use anchorlog_operations::chain::{Chain, Policy, examine};
 use anchorlog_operations::purge::{self, Pressure};
-use anchorlog_operations::sets::{History, Kind, Moment};
+use anchorlog_operations::sets::proof::prove;
+use anchorlog_operations::sets::{History, Kind, Level, Moment};
 use anchorlog_vault::Vault;
 use anchorlog_vault::memory::MemoryVault;
 use std::fs;
@@ -101,6 +102,36 @@ fn p17_a_log_that_does_not_continue_the_stored_one_is_refused() {
     let folder = with_newer_logs(&vault);
     edit_log(&log(folder.path(), 13), |header| header.previous_created = LogTime::utc(2001, 1, 1, 0, 0, 0, 0));
     refused_logs(folder.path(), &vault, "P17 R-CHAIN");
+}
+
+#[test]
+fn logs_of_an_older_life_in_the_folder_do_not_stand_in_the_way() {
+    let vault = MemoryVault::new();
+    let folder = with_newer_logs(&vault);
+    edit_log(&log(folder.path(), 1), |header| header.signature = anchorlog_format::units::Signature([5; 28]));
+    let plan = plan_logs(folder.path(), &vault);
+    let names: Vec<_> = plan.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!((plan.possible, names), (true, vec!["log/edb0000D.log", "log/edb0000E.log"]));
+    assert_eq!(breaches(&plan), ["P16 R-LOGSIGN", "P24 R-DBSIGN"]);
+}
+
+#[test]
+fn a_set_whose_making_was_cut_off_before_its_proof_is_proved_later() {
+    let (folder, vault) = stored();
+    let known = &history(&vault).sets[0];
+    // The same set without its proof.
+    let bare = MemoryVault::new();
+    let mut writer = bare.begin_set(known.summary.made.clone()).unwrap();
+    for file in &known.manifest.files {
+        writer.stream(&file.name, &mut crate::common::stream(&vault, &known.id, &file.name).as_slice()).unwrap();
+    }
+    let set = writer.publish(&known.manifest.to_bytes().unwrap()).unwrap();
+    assert_eq!((history(&bare).sets[0].proved, safe(&chain(folder.path(), &bare, &Policy::default()))), (None, up_to(0)));
+    prove(&bare, &set, &known.manifest, now(), &mut |_| true).unwrap();
+    assert_eq!(
+        (history(&bare).sets[0].proved, safe(&chain(folder.path(), &bare, &Policy::default()))),
+        (Some(Level::L2), up_to(11))
+    );
 }
 
 #[test]
@@ -409,4 +440,23 @@ fn g8_a_full_disk_is_told_beforehand_what_would_be_given_up_and_never_an_unprove
     assert!(folder.path().join("log/edb.chk").exists());
     let nowhere = purge_plan(folder.path(), &[History::default(), History::default()], &wanted(true));
     assert_eq!((nowhere.moves.len(), nowhere.gives_up), (0, vec![]));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn g8_logs_can_be_moved_to_another_volume() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (folder, vault) = stored();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    if fs::metadata(elsewhere.path()).unwrap().dev() == fs::metadata(folder.path()).unwrap().dev() {
+        return;
+    }
+    let first = fs::read(log(folder.path(), 1)).unwrap();
+    let options = purge::Options { quarantine: Some(elsewhere.path().join("held")), ..purge::Options::default() };
+    let report = purge::make(&purge_plan(folder.path(), &[history(&vault)], &options), &ambient(), &mut |_| true).unwrap();
+    assert_eq!((report.moved.len(), report.stopped, log(folder.path(), 1).exists()), (11, None, false));
+    assert!(report.moved[0].starts_with(elsewhere.path()) && fs::read(&report.moved[0]).unwrap() == first);
+    let later = LogTime::utc(2030, 1, 3, 0, 0, 0, 0).into();
+    let held = elsewhere.path().join("held");
+    assert_eq!(purge::release(folder.path(), Some(&held), &[history(&vault)], later).unwrap().deleted.len(), 11);
 }
