@@ -7,11 +7,10 @@ use super::pages::{PageCheck, Seen, judge};
 use super::plan::{Item, Phase, Plan};
 use super::predicate::{Predicate, Refusal};
 use super::progress::{Pace, Progress};
+use super::record::manifest_of;
 use super::{Error, LogItem, Sources, StreamItem};
 use crate::sets::facts::LogState;
-use crate::sets::manifest::{
-    Attached, Environment, FORMAT, FilePart, Kind, Level, Manifest, Moment, Note, Role, StreamPart, VERSION, program,
-};
+use crate::sets::manifest::{FilePart, Kind, Level, Manifest, Moment, Note, Role};
 use crate::sets::proof::{Proof, ReadBack, ReadBackError, ReplayProof, mark_end, read_back};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
@@ -21,7 +20,7 @@ use anchorlog_vault::{NewSet, SetId, SetWriter, Vault};
 use serde::Serialize;
 use serde_json::Map;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// What became of a database.
@@ -285,12 +284,11 @@ impl Run<'_> {
             let errors = |findings: &[Finding]| findings.iter().any(|finding| finding.severity == Severity::Error);
             let harmless = self.replay.is_some() || checked.as_deref().is_some_and(|findings| !errors(findings));
             if harmless {
-                for finding in seen.findings.iter_mut().filter(|finding| finding.place.page.is_some()) {
-                    finding.severity = Severity::Warning;
-                }
+                seen.findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
                 seen.bad = 0;
             }
         }
+        seen.findings.append(&mut seen.of_file);
         part.damage.extend(seen.findings.iter().filter(|finding| finding.severity == Severity::Error).map(Note::from));
         Ok(seen)
     }
@@ -322,7 +320,7 @@ impl Run<'_> {
         let notes =
             copied.iter().filter_map(|copied| copied.seen.as_ref()).flat_map(|seen| &seen.findings).map(Note::from).collect();
         let files: Vec<FilePart> = copied.into_iter().map(|copied| copied.part).collect();
-        let manifest = self.manifest(files, notes);
+        let manifest = manifest_of(self.plan, self.replay.is_some(), (self.begun, self.ambient.now().into()), files, notes);
         let json = manifest.to_bytes().map_err(|error| Error::NotReadBack(error.to_string()))?;
         let bytes = manifest.files.iter().map(|file| file.size).sum();
         let set = writer.publish(&json)?;
@@ -390,80 +388,6 @@ impl Run<'_> {
             }
         })
     }
-
-    fn manifest(&self, files: Vec<FilePart>, mut notes: Vec<Note>) -> Manifest {
-        let plan = self.plan;
-        notes.extend(plan.predicates.iter().filter(|predicate| !predicate.holds).map(note_of));
-        notes.extend(plan.remarks.iter().map(|remark| Note::from(&Finding::note(Place::default(), remark))));
-        let level = if files.iter().any(|file| !file.damage.is_empty()) {
-            Level::L0
-        } else if self.replay.is_some() {
-            Level::L4
-        } else if plan.kind == Kind::Snapshot {
-            // Pages and logs hold, but nobody has seen that replay leads to its end (P75).
-            Level::Unproven
-        } else {
-            Level::L2
-        };
-        let mut vouched = BTreeMap::new();
-        if plan.options.assume_dismounted {
-            vouched.insert("dismounted".to_owned(), "the user vouched that nothing had the files open".to_owned());
-        }
-        vouched.extend(plan.options.instants.vouched());
-        let logs = || files.iter().filter_map(|file| file.log.as_ref());
-        Manifest {
-            format: FORMAT.into(),
-            version: VERSION,
-            kind: plan.kind,
-            begun: self.begun,
-            ended: self.ambient.now().into(),
-            host: plan.options.host.clone(),
-            environment: Environment {
-                program: program(),
-                system: std::env::consts::OS.into(),
-                sector_sizes: logs().map(|log| log.sector_size).collect::<BTreeSet<_>>().into_iter().collect(),
-                log_versions: logs().map(|log| log.version.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
-                vouched,
-            },
-            partial: !plan.left_out.is_empty(),
-            level,
-            streams: streams(plan, &files),
-            evidence: plan.predicates.iter().map(Predicate::evidence).collect(),
-            notes,
-            files,
-            other: Map::new(),
-        }
-    }
-}
-
-fn streams(plan: &Plan, files: &[FilePart]) -> Vec<StreamPart> {
-    let part = |stream: &super::StreamItem| {
-        let mine = files.iter().filter_map(|file| file.log.as_ref()).filter(|log| log.signature == stream.signature);
-        let attached = |member: &super::streams::Member| {
-            let here = files.iter().find(|file| file.database.as_ref().is_some_and(|facts| facts.signature == member.signature));
-            Attached { path: member.path.clone(), signature: member.signature, in_set: here.map(|file| file.name.clone()) }
-        };
-        let of_stream = |promise: &&crate::sets::Promise| {
-            let database = files.iter().find(|file| file.name == promise.database).and_then(|file| file.database.as_ref());
-            database.is_some_and(|facts| facts.log_signature == stream.signature)
-        };
-        StreamPart {
-            signature: stream.signature,
-            base: stream.base.clone(),
-            extension: stream.extension.into(),
-            wide: stream.wide,
-            first: mine.clone().map(|log| log.generation).min(),
-            last_closed: mine.filter(|log| !log.open).map(|log| log.generation).max(),
-            seen: stream.closed.last().map(|log| log.facts.generation),
-            continues: plan.continues.get(&stream.signature.0).cloned(),
-            checkpoint: stream.checkpoint.as_ref().and_then(|(_, position)| *position),
-            circular: stream.is_circular(plan.options.circular),
-            breaks: stream.breaks.clone(),
-            attached: stream.members.iter().map(attached).collect(),
-            promises: plan.promises.iter().filter(of_stream).cloned().collect(),
-        }
-    };
-    plan.streams.iter().map(part).collect()
 }
 
 fn verdict(copied: &Copied) -> Option<DatabaseVerdict> {
@@ -475,16 +399,6 @@ fn verdict(copied: &Copied) -> Option<DatabaseVerdict> {
         bad_pages: seen.bad,
         notes: seen.findings.iter().map(Note::from).collect(),
     })
-}
-
-fn note_of(predicate: &Predicate) -> Note {
-    Note {
-        severity: Severity::Warning.to_string(),
-        place: format!("{} {}", predicate.id, predicate.of),
-        jet: predicate.jet.map(|jet| jet.0),
-        message: predicate.read.clone(),
-        hint: predicate.next.clone(),
-    }
 }
 
 fn changed(item: &Item, read: String) -> Predicate {
