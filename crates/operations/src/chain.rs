@@ -138,13 +138,14 @@ impl Examined<'_> {
     fn verdict(&self, log: &LogItem, limit: Option<u32>, needs: &[Need], all: &[String], below: Option<u32>) -> LogVerdict {
         let generation = log.facts.generation;
         let mut because = all.to_vec();
+        let is_break = |generation: u32| self.stream.breaks.binary_search(&generation).is_ok();
         for need in needs.iter().filter(|need| need.from.is_some_and(|from| generation >= from)) {
             because.push(format!("G1: {} needs the logs from generation {:#x} on", need.what, need.from.unwrap_or(0)));
         }
         if log.facts.state != LogState::Whole {
             because.push(format!("G2: it cannot be read behind {}", log.facts.valid_end));
         }
-        if self.stream.breaks.contains(&generation) || self.stream.breaks.contains(&generation.wrapping_sub(1)) {
+        if is_break(generation) || is_break(generation.wrapping_sub(1)) {
             because.push("G2: it does not join on to its neighbour".to_owned());
         }
         if self.stream.diverging.iter().any(|place| named(place) == Some(generation)) {

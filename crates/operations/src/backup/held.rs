@@ -64,9 +64,14 @@ pub(super) fn hold(path: &Path) -> io::Result<Hold> {
     match anchorlog_storage::lock::FileLock::shared(path) {
         Ok(lock) => Ok(Hold::Held(Guard::Lock(lock))),
         Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(Hold::InUse(error.to_string())),
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Hold::Unknown(error.to_string())),
+        Err(error) if has_no_locks(&error) => Ok(Hold::Unknown(error.to_string())),
         Err(error) => Err(error),
     }
+}
+
+/// ENOLCK is what network file systems without a lock service say.
+fn has_no_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || (cfg!(target_os = "linux") && error.raw_os_error() == Some(37))
 }
 
 #[cfg(windows)]

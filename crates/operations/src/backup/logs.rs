@@ -3,7 +3,7 @@
 use super::offline::{add_closed, configured_paths, stored_already};
 use super::options::Options;
 use super::plan::Plan;
-use super::predicate::{Predicate, Refusal};
+use super::predicate::{Effect, Predicate, Refusal};
 use super::{Sources, StreamItem, streams};
 use crate::identify::Content;
 use crate::sets::facts::{DatabaseFacts, LogFacts};
@@ -19,16 +19,29 @@ pub fn plan(sources: &Sources, history: &History, options: &Options) -> Plan {
     plan.streams = streams::collect(sources, &mut predicates, &mut |_| true);
     plan.predicates = predicates;
     configured_paths(&mut plan);
-    let mut continues = BTreeMap::new();
+    let (mut continues, mut judged) = (BTreeMap::new(), Vec::new());
     for stream in plan.streams.clone() {
         let last = history.of_stream(&stream.signature).next_back();
-        plan.predicates.extend(stored_already(&stream, history));
-        plan.predicates.push(not_circular(&stream, options));
-        plan.predicates.push(base(&stream, last, sources, history));
-        plan.predicates.extend(last.map(|_| joins(&stream, history)));
-        continues.extend(last.map(|set| (stream.signature.0, set.id.clone())));
-        let stored = |generation: u32| history.logs(&stream.signature, generation).any(|stored| stored.file.damage.is_empty());
-        add_closed(&mut plan, sources, &stream, |generation| !stored(generation));
+        let mut predicates = stored_already(&stream, history);
+        predicates.push(not_circular(&stream, options));
+        predicates.push(base(&stream, last, sources, history));
+        predicates.extend(last.map(|_| joins(&stream, history)));
+        let refused = predicates.iter().any(Predicate::is_refused);
+        judged.push((refused, predicates));
+        if !refused {
+            continues.extend(last.map(|set| (stream.signature.0, set.id.clone())));
+            let stored =
+                |generation: u32| history.logs(&stream.signature, generation).any(|stored| stored.file.damage.is_empty());
+            add_closed(&mut plan, sources, &stream, |generation| !stored(generation));
+        }
+    }
+    // Logs of an older life that lie beside those in use do not stand in their way: they are left out.
+    let any_good = judged.iter().any(|(refused, _)| !refused);
+    for (_, mut predicates) in judged {
+        for predicate in predicates.iter_mut().filter(|predicate| any_good && predicate.is_refused()) {
+            predicate.effect = Effect::Marks;
+        }
+        plan.predicates.append(&mut predicates);
     }
     plan.continues = continues;
     plan.finish();

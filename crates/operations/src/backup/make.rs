@@ -7,12 +7,11 @@ use super::pages::{PageCheck, Seen, judge};
 use super::plan::{Item, Phase, Plan};
 use super::predicate::{Predicate, Refusal};
 use super::progress::{Pace, Progress};
-use super::{Error, Sources};
+use super::record::manifest_of;
+use super::{Error, LogItem, Sources, StreamItem};
 use crate::sets::facts::LogState;
-use crate::sets::manifest::{
-    Attached, Environment, FORMAT, FilePart, Kind, Level, Manifest, Moment, Note, Role, StreamPart, VERSION, program,
-};
-use crate::sets::proof::{Proof, ReadBackError, ReplayProof, read_back};
+use crate::sets::manifest::{FilePart, Kind, Level, Manifest, Moment, Note, Role};
+use crate::sets::proof::{Proof, ReadBack, ReadBackError, ReplayProof, mark_end, read_back};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -21,7 +20,8 @@ use anchorlog_vault::{NewSet, SetId, SetWriter, Vault};
 use serde::Serialize;
 use serde_json::Map;
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 /// What became of a database.
 #[derive(Clone, Debug, Serialize)]
@@ -103,7 +103,8 @@ pub(super) fn make_with(
         mounted.set(true);
         databases_copied();
     };
-    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into() };
+    let logs = plan.streams.iter().flat_map(StreamItem::logs).map(|log| (log.place.as_path(), log)).collect();
+    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into(), logs };
     match run.copy(vault, &mut follow, &mut mount) {
         // A file that changed is copied once more, from the beginning, and then refused (P12): unless what uses it was started again.
         Err(Error::Changed(_)) if plan.kind == Kind::Offline && !mounted.get() => {
@@ -129,6 +130,8 @@ struct Run<'a> {
     ambient: &'a Ambient,
     replay: Option<&'a Replayed>,
     begun: Moment,
+    /// The logs of the plan, by their places.
+    logs: HashMap<&'a Path, &'a LogItem>,
 }
 
 /// What a file came to.
@@ -219,6 +222,7 @@ impl Run<'_> {
             sha256,
             owner: held::owner_of(&item.source),
             database: database.map(|database| database.facts.clone()),
+            pages: None,
             log: None,
             damage: Vec::new(),
             other: Map::new(),
@@ -230,6 +234,7 @@ impl Run<'_> {
             Some((seen, true)) => Some(self.judge_pages(item, seen, &mut part, follow)?),
             None => None,
         };
+        part.pages = seen.as_ref().map(Seen::counts);
         Ok(Copied { part, seen, stored: receipt.stored })
     }
 
@@ -238,7 +243,7 @@ impl Run<'_> {
         if item.role != Role::Log {
             return Ok(());
         }
-        let planned = self.plan.streams.iter().find_map(|stream| stream.logs().find(|log| log.place == item.place));
+        let planned = self.logs.get(item.place.as_path()).copied();
         let Some(planned) = planned else {
             let message = "its header cannot be used, or another log of its generation is the one that counts";
             let finding = Finding::error(Place::file(item.name.as_str()), JetCode::LOG_FILE_CORRUPT, message);
@@ -279,12 +284,11 @@ impl Run<'_> {
             let errors = |findings: &[Finding]| findings.iter().any(|finding| finding.severity == Severity::Error);
             let harmless = self.replay.is_some() || checked.as_deref().is_some_and(|findings| !errors(findings));
             if harmless {
-                for finding in seen.findings.iter_mut().filter(|finding| finding.place.page.is_some()) {
-                    finding.severity = Severity::Warning;
-                }
+                seen.findings.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
                 seen.bad = 0;
             }
         }
+        seen.findings.append(&mut seen.of_file);
         part.damage.extend(seen.findings.iter().filter(|finding| finding.severity == Severity::Error).map(Note::from));
         Ok(seen)
     }
@@ -316,15 +320,33 @@ impl Run<'_> {
         let notes =
             copied.iter().filter_map(|copied| copied.seen.as_ref()).flat_map(|seen| &seen.findings).map(Note::from).collect();
         let files: Vec<FilePart> = copied.into_iter().map(|copied| copied.part).collect();
-        let manifest = self.manifest(files, notes);
+        let manifest = manifest_of(self.plan, self.replay.is_some(), (self.begun, self.ambient.now().into()), files, notes);
         let json = manifest.to_bytes().map_err(|error| Error::NotReadBack(error.to_string()))?;
         let bytes = manifest.files.iter().map(|file| file.size).sum();
         let set = writer.publish(&json)?;
         if !follow.progress.phase("reading back", bytes) {
             follow.stopped = true;
         }
-        let level = self.read_back(vault, &set, &manifest, follow)?;
-        let remarks = self.plan.remarks.clone();
+        let streams = self.read_back(vault, &set, &manifest, follow)?;
+        let mut remarks = self.plan.remarks.clone();
+        let proof = Proof::new(
+            manifest.level.max(Level::L0),
+            self.ambient.now().into(),
+            streams,
+            self.replay.map(|replayed| replayed.proof.clone()),
+        );
+        let level = match proof.attach(vault, &set) {
+            Ok(()) => proof.level,
+            Err(error) => {
+                remarks.push(format!("the set is whole and was read back, but the proof of that could not be stored: {error}"));
+                Level::Unproven
+            }
+        };
+        for (older, why) in &self.plan.ends {
+            if let Err(error) = mark_end(vault, older, &set, why, self.ambient.now().into()) {
+                remarks.push(format!("set {older} could not be marked ({why}): {error}"));
+            }
+        }
         Ok(Report { set, level, bytes, stored, databases, remarks, manifest })
     }
 
@@ -340,13 +362,14 @@ impl Run<'_> {
         Err(Error::Damaged(damaged))
     }
 
-    /// P13: what was stored is read back; what differs is forgotten again. An interruption leaves a set that nobody proved yet.
-    fn read_back(&self, vault: &dyn Vault, set: &SetId, manifest: &Manifest, follow: &mut Follow<'_>) -> Result<Level, Error> {
-        let forget = |error: Error| {
-            // The error that led here is the one to tell; a set that cannot be forgotten has no proof, and counts for nothing.
-            _ = vault.forget(std::slice::from_ref(set));
-            error
-        };
+    /// P13: what was stored is read back; what differs, or was not read to its end, is forgotten again.
+    fn read_back(
+        &self,
+        vault: &dyn Vault,
+        set: &SetId,
+        manifest: &Manifest,
+        follow: &mut Follow<'_>,
+    ) -> Result<Vec<ReadBack>, Error> {
         let streams = if follow.stopped {
             Err(ReadBackError::Interrupted)
         } else {
@@ -355,91 +378,16 @@ impl Run<'_> {
                 !follow.stopped
             })
         };
-        let streams = match streams {
-            Ok(streams) => streams,
-            Err(ReadBackError::Interrupted) => return Err(forget(Error::Interrupted)),
-            Err(error @ ReadBackError::Differs { .. }) => return Err(forget(Error::NotReadBack(error.to_string()))),
-            Err(ReadBackError::Vault(error)) => return Err(forget(error.into())),
-        };
-        let replay = self.replay.map(|replayed| replayed.proof.clone());
-        let level = manifest.level.max(Level::L0);
-        Proof::new(level, self.ambient.now().into(), streams, replay).attach(vault, set)?;
-        Ok(level)
+        streams.map_err(|error| {
+            // The error that led here is the one to tell; a set that cannot be forgotten has no proof, and counts for nothing.
+            _ = vault.forget(std::slice::from_ref(set));
+            match error {
+                ReadBackError::Interrupted => Error::Interrupted,
+                ReadBackError::Differs { .. } => Error::NotReadBack(error.to_string()),
+                ReadBackError::Vault(error) => error.into(),
+            }
+        })
     }
-
-    fn manifest(&self, files: Vec<FilePart>, mut notes: Vec<Note>) -> Manifest {
-        let plan = self.plan;
-        notes.extend(plan.predicates.iter().filter(|predicate| !predicate.holds).map(note_of));
-        notes.extend(plan.remarks.iter().map(|remark| Note::from(&Finding::note(Place::default(), remark))));
-        let level = if files.iter().any(|file| !file.damage.is_empty()) {
-            Level::L0
-        } else if self.replay.is_some() {
-            Level::L4
-        } else if plan.kind == Kind::Snapshot {
-            // Pages and logs hold, but nobody has seen that replay leads to its end (P75).
-            Level::Unproven
-        } else {
-            Level::L2
-        };
-        let mut vouched = BTreeMap::new();
-        if plan.options.assume_dismounted {
-            vouched.insert("dismounted".to_owned(), "the user vouched that nothing had the files open".to_owned());
-        }
-        vouched.extend(plan.options.instants.vouched());
-        let logs = || files.iter().filter_map(|file| file.log.as_ref());
-        Manifest {
-            format: FORMAT.into(),
-            version: VERSION,
-            kind: plan.kind,
-            begun: self.begun,
-            ended: self.ambient.now().into(),
-            host: plan.options.host.clone(),
-            environment: Environment {
-                program: program(),
-                system: std::env::consts::OS.into(),
-                sector_sizes: logs().map(|log| log.sector_size).collect::<BTreeSet<_>>().into_iter().collect(),
-                log_versions: logs().map(|log| log.version.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
-                vouched,
-            },
-            partial: !plan.left_out.is_empty(),
-            level,
-            streams: streams(plan, &files),
-            evidence: plan.predicates.iter().map(Predicate::evidence).collect(),
-            notes,
-            files,
-            other: Map::new(),
-        }
-    }
-}
-
-fn streams(plan: &Plan, files: &[FilePart]) -> Vec<StreamPart> {
-    let part = |stream: &super::StreamItem| {
-        let mine = files.iter().filter_map(|file| file.log.as_ref()).filter(|log| log.signature == stream.signature);
-        let attached = |member: &super::streams::Member| {
-            let here = files.iter().find(|file| file.database.as_ref().is_some_and(|facts| facts.signature == member.signature));
-            Attached { path: member.path.clone(), signature: member.signature, in_set: here.map(|file| file.name.clone()) }
-        };
-        let of_stream = |promise: &&crate::sets::Promise| {
-            let database = files.iter().find(|file| file.name == promise.database).and_then(|file| file.database.as_ref());
-            database.is_some_and(|facts| facts.log_signature == stream.signature)
-        };
-        StreamPart {
-            signature: stream.signature,
-            base: stream.base.clone(),
-            extension: stream.extension.into(),
-            wide: stream.wide,
-            first: mine.clone().map(|log| log.generation).min(),
-            last_closed: mine.filter(|log| !log.open).map(|log| log.generation).max(),
-            seen: stream.closed.last().map(|log| log.facts.generation),
-            continues: plan.continues.get(&stream.signature.0).cloned(),
-            checkpoint: stream.checkpoint.as_ref().and_then(|(_, position)| *position),
-            circular: stream.is_circular(plan.options.circular),
-            breaks: stream.breaks.clone(),
-            attached: stream.members.iter().map(attached).collect(),
-            promises: plan.promises.iter().filter(of_stream).cloned().collect(),
-        }
-    };
-    plan.streams.iter().map(part).collect()
 }
 
 fn verdict(copied: &Copied) -> Option<DatabaseVerdict> {
@@ -451,16 +399,6 @@ fn verdict(copied: &Copied) -> Option<DatabaseVerdict> {
         bad_pages: seen.bad,
         notes: seen.findings.iter().map(Note::from).collect(),
     })
-}
-
-fn note_of(predicate: &Predicate) -> Note {
-    Note {
-        severity: Severity::Warning.to_string(),
-        place: format!("{} {}", predicate.id, predicate.of),
-        jet: predicate.jet.map(|jet| jet.0),
-        message: predicate.read.clone(),
-        hint: predicate.next.clone(),
-    }
 }
 
 fn changed(item: &Item, read: String) -> Predicate {

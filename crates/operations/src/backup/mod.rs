@@ -18,6 +18,7 @@ mod pages;
 mod plan;
 mod predicate;
 mod progress;
+mod record;
 pub mod snapshot;
 mod streams;
 

@@ -13,9 +13,10 @@ use crate::identify::Content;
 use crate::sets::history::History;
 use crate::sets::manifest::{Kind, Promise, Role};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::log::names;
 use anchorlog_format::units::Signature;
 use anchorlog_replay::ambient::Ambient;
-use anchorlog_vault::Vault;
+use anchorlog_vault::{SetId, Vault};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -133,10 +134,10 @@ pub(super) fn members(plan: &mut Plan) {
             absent.into_iter().partition(|path| !unit && plan.options.leaves_out(path));
         let shown = stream.name();
         found.push(if missing.is_empty() {
-            let but = if named.is_empty() { String::new() } else { format!(", left out: {}", named.join(", ")) };
+            let but = if named.is_empty() { String::new() } else { format!(", left out: {}", streams::few(&named)) };
             Predicate::held("P7", shown, format!("{} databases{but}", stream.members.len() - named.len()))
         } else {
-            let read = format!("the logs name {}, and it is not here with its signature", missing.join(", "));
+            let read = format!("the logs name {}, and it is not here with its signature", streams::few(&missing));
             let next = if unit {
                 "The databases of Exchange 5.5 are one unit: back up all of them together."
             } else {
@@ -158,9 +159,9 @@ pub(super) fn twins(plan: &mut Plan) {
     }
     for paths in by_signature.into_values().filter(|paths| paths.len() > 1) {
         let next = "Move the copy out of the folder, or back up the right file alone.";
-        let read = format!("{} are one database by their signature", paths.join(", "));
+        let read = format!("{} are one database by their signature", streams::few(&paths));
         plan.predicates.push(
-            Predicate::refuses("P7", paths.join(", "), read, Refusal::DbSign, next).with_jet(JetCode::DATABASE_SIGN_IN_USE),
+            Predicate::refuses("P7", streams::few(&paths), read, Refusal::DbSign, next).with_jet(JetCode::DATABASE_SIGN_IN_USE),
         );
     }
 }
@@ -190,7 +191,7 @@ pub(super) fn stored_already(stream: &StreamItem, history: &History) -> Vec<Pred
     }
     let next =
         "Both are kept. The stream has two histories: a server was put back, or a log was changed. Find out which one counts.";
-    vec![Predicate::marks("P21", shown, wrong.join("; "), Refusal::Dup, next)]
+    vec![Predicate::marks("P21", shown, streams::few(&wrong), Refusal::Dup, next)]
 }
 
 /// P14 and P23: whether logs can be replayed onto each database, from its anchor on.
@@ -275,53 +276,72 @@ fn unreadable_from(stream: &StreamItem, anchor: u32) -> Option<String> {
     Some(format!("generation {:#x} cannot be read to its end", bad.facts.generation))
 }
 
-/// P24: against the last sets that hold the databases.
+/// P24: against the last sets that hold the databases. Those behind which a database changed its life are marked once this one is made.
 pub(super) fn changes(plan: &mut Plan, history: &History) {
-    let (mut changed, mut compared) = (Vec::new(), 0);
+    let (mut changed, mut compared): (Vec<(Option<SetId>, String)>, usize) = (Vec::new(), 0);
     for database in &plan.databases {
         let shown = database.shown();
         let name = super::plan::stream_name(&database.place);
         let Some((set, file, before)) = history.last_with(&database.facts.signature) else {
-            // The same place with another signature: defragmented, repaired, or another database.
-            let same_place = history.sets.iter().rev().filter(|set| set.manifest.kind.has_databases());
-            let mut same_place =
-                same_place.filter_map(|set| set.manifest.databases().find(|(file, _)| file.name == name).map(|_| set));
-            if let Some(set) = same_place.next() {
-                changed.push(format!("{shown} has a new signature since set {}", set.id));
-            } else if history.of_stream(&database.facts.log_signature).any(|set| set.manifest.kind.has_databases()) {
-                changed.push(format!("{shown} is new in its stream"));
-            }
+            changed.extend(new_signature(plan, history, database));
             continue;
         };
         compared += 1;
+        let mut add = |what: String| changed.push((Some(set.id.clone()), what));
         if before.repairs != database.facts.repairs {
-            changed.push(format!("{shown} was repaired since set {}", set.id));
+            add(format!("{shown} was repaired since set {}", set.id));
         }
         if file.name != name {
-            changed.push(format!("{shown} lay at {} in set {}", file.name, set.id));
+            add(format!("{shown} lay at {} in set {}", file.name, set.id));
         }
         if before.log_signature != database.facts.log_signature {
-            changed.push(format!("{shown} belongs to another log stream since set {}", set.id));
+            add(format!("{shown} belongs to another log stream since set {}", set.id));
         }
     }
     for stream in &plan.streams {
-        let last = history.of_stream(&stream.signature).rfind(|set| set.manifest.kind.has_databases());
-        let gone = last.into_iter().flat_map(|set| set.manifest.databases().map(move |(file, facts)| (set, file, facts)));
-        let here = |signature: &Signature| plan.databases.iter().any(|database| database.facts.signature == *signature);
-        let is_of_stream = |facts: &crate::sets::DatabaseFacts| facts.log_signature == stream.signature;
-        for (set, file, facts) in gone.filter(|(.., facts)| is_of_stream(facts)) {
-            let named = stream.members.iter().any(|member| member.signature == facts.signature);
-            if !here(&facts.signature) && !named && !plan.databases.is_empty() {
-                changed.push(format!("{} of set {} is gone from the stream", file.name, set.id));
-            }
-        }
+        changed.extend(gone(plan, history, stream));
     }
     plan.predicates.push(if changed.is_empty() {
         Predicate::held("P24", "", format!("{compared} databases are as in their last set"))
     } else {
         let next = "Make a full set now: roll-forward from the older ones ends here.";
-        Predicate::marks("P24", "", changed.join("; "), Refusal::DbSign, next)
+        let all: Vec<&str> = changed.iter().map(|(_, what)| what.as_str()).collect();
+        Predicate::marks("P24", "", streams::few(&all), Refusal::DbSign, next)
     });
+    plan.ends = changed.into_iter().filter_map(|(set, what)| set.map(|set| (set, what))).collect();
+}
+
+/// The same place with another signature: defragmented, repaired, or another database.
+fn new_signature(plan: &Plan, history: &History, database: &DatabaseItem) -> Option<(Option<SetId>, String)> {
+    let (shown, name) = (database.shown(), super::plan::stream_name(&database.place));
+    let mut full = history.sets.iter().rev().filter(|set| set.manifest.kind.has_databases());
+    if let Some(set) = full.find(|set| set.manifest.databases().any(|(file, _)| file.name == name)) {
+        // What that set holds may still be in the folder under another name.
+        let moved = set.manifest.databases().any(|(file, before)| {
+            file.name == name && plan.databases.iter().any(|other| other.facts.signature == before.signature)
+        });
+        return Some(((!moved).then(|| set.id.clone()), format!("{shown} has a new signature since set {}", set.id)));
+    }
+    let stream = &database.facts.log_signature;
+    let is_known = !stream.is_none() && history.of_stream(stream).any(|set| set.manifest.kind.has_databases());
+    is_known.then(|| (None, format!("{shown} is new in its stream")))
+}
+
+/// Databases of the last full set of a stream that are no longer there, and that its logs no longer name.
+fn gone(plan: &Plan, history: &History, stream: &StreamItem) -> Vec<(Option<SetId>, String)> {
+    if plan.databases.is_empty() {
+        return Vec::new();
+    }
+    let Some(set) = history.of_stream(&stream.signature).rfind(|set| set.manifest.kind.has_databases()) else {
+        return Vec::new();
+    };
+    let here = |signature: &Signature| plan.databases.iter().any(|database| database.facts.signature == *signature);
+    let named = |signature: &Signature| stream.members.iter().any(|member| member.signature == *signature);
+    let databases = set.manifest.databases().filter(|(_, facts)| facts.log_signature == stream.signature);
+    databases
+        .filter(|(_, facts)| !here(&facts.signature) && !named(&facts.signature))
+        .map(|(file, _)| (None, format!("{} of set {} is gone from the stream", file.name, set.id)))
+        .collect()
 }
 
 /// What goes into the set. Behind circular logging closed logs are worth nothing and stay out (trap O1: not the other way round).
@@ -360,8 +380,14 @@ pub(super) fn add_closed(plan: &mut Plan, sources: &Sources, stream: &StreamItem
     for (place, _) in &stream.unusable {
         plan.add(sources, place, Role::Log, Phase::Behind);
     }
-    for place in &stream.diverging {
-        plan.add(sources, Path::new(place), Role::Log, Phase::Behind);
+    let is_current = |place: &Path| {
+        let name = place.file_name().and_then(|name| name.to_str()).and_then(names::parse);
+        matches!(name.map(|name| name.role), Some(names::Role::Current(_)))
+    };
+    for place in
+        stream.diverging.iter().filter(|place| plan.kind != Kind::Logs || !is_current(place)).cloned().collect::<Vec<_>>()
+    {
+        plan.add(sources, &place, Role::Log, Phase::Behind);
     }
     if !stream.doubled.is_empty() {
         plan.remarks.push(format!("stored once only: {}", list(stream.doubled.iter())));

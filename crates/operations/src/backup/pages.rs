@@ -1,12 +1,13 @@
 //! The pages of a database, verified while its bytes stream by (P11, P73).
 
+use crate::sets::PageCounts;
 use anchorlog_checksum::{PageVerdict, verify_page};
 use anchorlog_database::cache::verify_image;
 use anchorlog_database::cursor::Tree;
 use anchorlog_database::space::Space;
 use anchorlog_database::{Database, check};
 use anchorlog_format::database::HeaderPage;
-use anchorlog_format::finding::{Finding, Place};
+use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::page::Page;
 use anchorlog_format::space::DATABASE_ROOT;
@@ -32,10 +33,29 @@ pub(crate) struct Seen {
     pub bad: u64,
     /// Bad pages behind its end, where anything may lie (traps O11, O12).
     pub bad_behind: u64,
+    /// The last page that the database owns; none where its space tree does not tell.
+    pub last_owned: Option<u32>,
     /// The highest page time, and its page.
     pub highest: (Dbtime, PageNumber),
-    /// What is wrong, as far as it is kept.
+    /// What is wrong with pages, as far as it is kept.
     pub findings: Vec<Finding>,
+    /// What is wrong with the file as a whole.
+    pub of_file: Vec<Finding>,
+}
+
+impl Seen {
+    /// As manifests keep it.
+    pub(super) const fn counts(&self) -> PageCounts {
+        PageCounts {
+            read: self.pages,
+            last_owned: self.last_owned,
+            uninitialised: self.uninitialised,
+            correctable: self.correctable,
+            bad: self.bad,
+            bad_behind: self.bad_behind,
+            highest_dbtime: self.highest.0.0,
+        }
+    }
 }
 
 /// Verifies pages that come in order.
@@ -47,6 +67,9 @@ pub(crate) struct PageCheck {
     /// The page that comes next, counted from the start of the file: 0 and 1 are the copies of the header.
     next: u64,
     seen: Seen,
+    /// Findings kept, by severity.
+    errors: usize,
+    warnings: usize,
     /// Whether the header that came is the one that was planned with.
     same_header: bool,
 }
@@ -62,7 +85,7 @@ impl PageCheck {
         });
         // Where that cannot be told, every page of the file counts.
         let last_owned = owned.unwrap_or(PageNumber(u32::MAX));
-        let seen = Seen::default();
+        let seen = Seen { last_owned: owned.map(|page| page.0), ..Seen::default() };
         Self {
             name: name.to_owned(),
             size: header.page_size(),
@@ -70,6 +93,8 @@ impl PageCheck {
             last_owned,
             next: 0,
             seen,
+            errors: 0,
+            warnings: 0,
             same_header: true,
         }
     }
@@ -92,7 +117,8 @@ impl PageCheck {
         if image.len() < self.size.bytes() {
             if number <= self.last_owned && self.last_owned.0 != u32::MAX {
                 let message = format!("the file ends with {} bytes that are no whole page", image.len());
-                self.add(Finding::error(self.place(number), JetCode::FILE_IO_BEYOND_EOF, message));
+                let finding = Finding::error(self.place(number), JetCode::FILE_IO_BEYOND_EOF, message);
+                self.seen.of_file.push(finding);
             }
             return;
         }
@@ -130,18 +156,21 @@ impl PageCheck {
     /// file says that somebody wrote "clean" into it (trap O27).
     pub(crate) fn end(mut self) -> (Seen, bool) {
         let pages = self.next.saturating_sub(2);
-        if self.last_owned.0 != u32::MAX && pages < u64::from(self.last_owned.0) {
+        let dirty = self.header.header.state.is_dirty();
+        // A dirty file may not have been extended yet: its logs say that it will be.
+        if !dirty && self.last_owned.0 != u32::MAX && pages < u64::from(self.last_owned.0) {
             let message = format!("the file ends behind page {pages}, but the database has {} pages", self.last_owned);
-            self.add(Finding::error(Place::file(&self.name), JetCode::FILE_IO_BEYOND_EOF, message));
+            self.seen.of_file.push(Finding::error(Place::file(&self.name), JetCode::FILE_IO_BEYOND_EOF, message));
         }
         let (header, (highest, page)) = (&self.header.header, self.seen.highest);
-        if !header.state.is_dirty() && highest > header.dbtime {
+        if !dirty && highest > header.dbtime {
             let message = format!(
                 "the header contradicts the pages: it is clean with the time {}, and this page has {highest}",
                 header.dbtime
             );
             let hint = "The state was edited, or pages were written behind it: recover it with its logs, or restore another set.";
-            self.add(Finding::error(self.place(page), JetCode::DATABASE_CORRUPTED, message).with_hint(hint));
+            let finding = Finding::error(self.place(page), JetCode::DATABASE_CORRUPTED, message).with_hint(hint);
+            self.seen.of_file.push(finding);
         }
         (self.seen, self.same_header)
     }
@@ -149,7 +178,10 @@ impl PageCheck {
         Place::file(&self.name).page(number).offset(self.size.offset_of(number))
     }
     fn add(&mut self, finding: Finding) {
-        if self.seen.findings.len() < FINDINGS_MAX {
+        // Warnings never take the place of an error: what is damaged must show.
+        let kept = if finding.severity == Severity::Error { &mut self.errors } else { &mut self.warnings };
+        if *kept < FINDINGS_MAX {
+            *kept += 1;
             self.seen.findings.push(finding);
         }
     }

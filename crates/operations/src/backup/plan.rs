@@ -65,6 +65,9 @@ pub struct Plan {
     /// The set whose logs this one continues, for each stream.
     #[serde(skip)]
     pub(super) continues: BTreeMap<[u8; 28], SetId>,
+    /// Sets behind which roll-forward ends, and why.
+    #[serde(skip)]
+    pub(super) ends: BTreeMap<SetId, String>,
     #[serde(skip)]
     pub(super) databases: Vec<DatabaseItem>,
     #[serde(skip)]
@@ -85,6 +88,7 @@ impl Plan {
             promises: Vec::new(),
             remarks: Vec::new(),
             continues: BTreeMap::new(),
+            ends: BTreeMap::new(),
             databases: Vec::new(),
             streams: Vec::new(),
             options: options.clone(),

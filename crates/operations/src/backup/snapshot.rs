@@ -205,6 +205,22 @@ fn place_files(plan: &mut Plan, sources: &Sources) {
     }
 }
 
+/// Why the replay that was to prove an image was not made.
+fn not_replayed(read: String, jet: Option<JetCode>) -> Error {
+    let (refusal, next) = match jet {
+        Some(JetCode::DISK_FULL) => {
+            (Refusal::Space, "Make room in the scratch folder, or name another one: the image itself may be good.")
+        }
+        Some(JetCode::FILE_ACCESS_DENIED) => (Refusal::InUse, "Something writes the files: take an image of one moment."),
+        _ => (
+            Refusal::Damaged,
+            "The image is no backup: take another one, and see with `anchorlog recover` what is wrong with this one.",
+        ),
+    };
+    let predicate = Predicate::refuses("P75", "", read, refusal, next);
+    Error::Refused(vec![Predicate { jet: jet.or(predicate.jet), ..predicate }])
+}
+
 /// Replays the image in the scratch folder, and removes the result: what it came to is the proof.
 pub(super) fn prove(
     plan: &Plan,
@@ -232,14 +248,6 @@ pub(super) fn prove(
     if let Some(loss) = walked.loss.filter(|_| plan.options.accept_loss) {
         walked = recover::plan(sources, &of_recovery(&plan.options, Some(loss.first))).map_err(unplanned)?;
     }
-    let refused = |read: String, jet: Option<JetCode>| {
-        let next = "The image is no backup: take another one, and look at `anchorlog recover` for what is wrong with this one.";
-        let predicate = Predicate::refuses("P75", "", read, Refusal::Damaged, next);
-        Error::Refused(vec![match jet {
-            Some(jet) => predicate.with_jet(jet),
-            None => predicate,
-        }])
-    };
     let failed = |error| Error::Source(scratch.display().to_string(), error);
     let place = anchorlog_storage::WorkFolder::begin(scratch, "proof").map_err(failed)?;
     let out = Place::Out(place.path().join("replayed"));
@@ -247,12 +255,12 @@ pub(super) fn prove(
         Ok(report) => report,
         Err(MakeError::Interrupted) => return Err(Error::Interrupted),
         Err(MakeError::Refused { reason, jet, .. } | MakeError::Failed { reason, jet } | MakeError::CutOff { reason, jet }) => {
-            return Err(refused(reason, jet));
+            return Err(not_replayed(reason, jet));
         }
     };
     let stays = made.databases.iter().find(|database| matches!(database.verdict, Verdict::Refused | Verdict::StaysDirty));
     if let Some(database) = stays {
-        return Err(refused(format!("{}: {}", database.path, database.reason), Some(JetCode::DATABASE_DIRTY_SHUTDOWN)));
+        return Err(not_replayed(format!("{}: {}", database.path, database.reason), Some(JetCode::DATABASE_DIRTY_SHUTDOWN)));
     }
     let generations = made.run.as_ref().and_then(|run| run.generations).map(|(first, last)| (first.0, last.0));
     let databases = made.databases.iter().map(|database| (database.path.clone(), database.verdict.to_string())).collect();

@@ -151,12 +151,23 @@ pub(super) fn collect(sources: &Sources, out: &mut Vec<Predicate>, each: &mut dy
             }
         }
     }
-    for stream in &mut streams {
-        stream.finish(sources);
-        stream.judge(out);
-    }
+    streams.iter_mut().for_each(|stream| stream.finish(sources));
+    forget_foreign_checkpoints(&mut streams);
+    streams.iter().for_each(|stream| stream.judge(out));
     judge_folders(&streams, out);
     streams
+}
+
+/// Of several streams in one folder the checkpoint is that of the one whose signature it has.
+fn forget_foreign_checkpoints(streams: &mut [StreamItem]) {
+    let owned: Vec<PathBuf> = streams
+        .iter()
+        .filter_map(|stream| stream.checkpoint.clone())
+        .filter_map(|(place, position)| position.map(|_| place))
+        .collect();
+    for stream in streams {
+        stream.checkpoint = stream.checkpoint.take().filter(|(place, position)| position.is_some() || !owned.contains(place));
+    }
 }
 
 fn extension(role: Role) -> &'static str {
@@ -304,7 +315,7 @@ impl StreamItem {
             return Predicate::held("P15", shown, format!("{} closed logs", self.closed.len()));
         }
         let next = "The generation of the header counts; look who renamed them.";
-        Predicate::marks("P15", shown, wrong.join("; "), Refusal::Name, next)
+        Predicate::marks("P15", shown, few(&wrong), Refusal::Name, next)
     }
     fn links(&self, shown: &str) -> Predicate {
         let next_to = |at: &u32| self.log(*at).zip(self.log(at.wrapping_add(1)));
@@ -320,7 +331,7 @@ impl StreamItem {
         }
         let refusal = if self.diverging.is_empty() { Refusal::Chain } else { Refusal::Dup };
         let next = "Two histories are mixed: find out which logs belong to the database that counts. Replay ends at the break.";
-        Predicate::marks("P17", shown, wrong.join("; "), refusal, next)
+        Predicate::marks("P17", shown, few(&wrong), refusal, next)
     }
     fn sequence(&self, shown: &str) -> Predicate {
         let missing: Vec<String> = self
@@ -354,7 +365,7 @@ impl StreamItem {
             return Predicate::held("P20", shown, "every closed log holds to its last record");
         }
         let next = "Keep the source and purge nothing; look for a better copy of these logs.";
-        Predicate::marks("P20", shown, wrong.join("; "), Refusal::Damaged, next).with_jet(JetCode::LOG_FILE_CORRUPT)
+        Predicate::marks("P20", shown, few(&wrong), Refusal::Damaged, next).with_jet(JetCode::LOG_FILE_CORRUPT)
     }
 }
 
@@ -382,9 +393,13 @@ fn members(sources: &Sources, place: &Path) -> Vec<Member> {
     let bytes = sources.open(place).and_then(|file| read_all(&*file, FILE_SIZE_MAX)).unwrap_or_default();
     let Ok(log) = LogFile::open(&bytes) else { return Vec::new() };
     let mut members: Vec<Member> = Vec::new();
-    let mut add = |path: String, signature: Signature| match members.iter_mut().find(|member| member.signature == signature) {
+    let mut places: BTreeMap<[u8; 28], usize> = BTreeMap::new();
+    let mut add = |path: String, signature: Signature| match places.get(&signature.0).and_then(|at| members.get_mut(*at)) {
         Some(member) => member.path = path,
-        None => members.push(Member { path, signature }),
+        None => {
+            places.insert(signature.0, members.len());
+            members.push(Member { path, signature });
+        }
     };
     for attachment in log.header().attachments().unwrap_or_default() {
         add(attachment.path().first(), attachment.signature);
@@ -401,5 +416,17 @@ fn members(sources: &Sources, place: &Path) -> Vec<Member> {
 
 pub(super) fn list<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> String {
     let all: Vec<String> = paths.map(|path| path.display().to_string()).collect();
-    if all.is_empty() { "nothing".into() } else { all.join(", ") }
+    if all.is_empty() { "nothing".into() } else { few(&all) }
+}
+
+/// Sentences that are shown; the rest is counted.
+const SHOWN: usize = 20;
+
+/// The first of many, for people.
+pub(super) fn few(all: &[impl AsRef<str>]) -> String {
+    let mut text = all.iter().take(SHOWN).map(AsRef::as_ref).collect::<Vec<_>>().join("; ");
+    if all.len() > SHOWN {
+        text.push_str(&format!("; and {} more", all.len() - SHOWN));
+    }
+    text
 }

@@ -2,9 +2,10 @@
 
 use super::facts::{DatabaseFacts, LogFacts};
 use super::manifest::{FilePart, Level, Manifest};
-use super::proof::Proof;
+use super::proof::{self, Proof};
 use anchorlog_format::units::Signature;
 use anchorlog_vault::{SetId, SetSummary, Vault};
+use std::collections::BTreeMap;
 
 /// A set whose manifest was read.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct KnownSet {
     pub manifest: Manifest,
     /// The highest level that a proof behind its publication reached; none: it was never read back.
     pub proved: Option<Level>,
+    /// Why no log behind a later set can be replayed onto its databases, where that is known.
+    pub ends: Option<String>,
 }
 
 /// A log in a set.
@@ -30,6 +33,9 @@ pub struct StoredLog<'a> {
     pub facts: &'a LogFacts,
 }
 
+/// A set by its place among all, and a file by its place in its manifest.
+type LogPlace = (usize, usize);
+
 /// The sets of a vault, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -37,6 +43,8 @@ pub struct History {
     pub sets: Vec<KnownSet>,
     /// Sets that say nothing: damaged ones, and those of other programs. Which, and why.
     pub unreadable: Vec<(String, String)>,
+    /// Closed logs by signature and generation: the set, and the file of its manifest.
+    logs: BTreeMap<([u8; 28], u32), Vec<LogPlace>>,
 }
 
 impl History {
@@ -55,7 +63,7 @@ impl History {
                 }
             };
             match known(vault, summary) {
-                Ok(set) => history.sets.push(set),
+                Ok(set) => history.add(set),
                 Err(unreadable) => history.unreadable.push(unreadable),
             }
         }
@@ -66,15 +74,22 @@ impl History {
         let signature = *signature;
         self.sets.iter().filter(move |set| set.manifest.streams.iter().any(|stream| stream.signature == signature))
     }
-    /// Closed logs of a stream and generation.
+    /// Closed logs of a stream and generation, oldest set first.
     pub fn logs(&self, signature: &Signature, generation: u32) -> impl Iterator<Item = StoredLog<'_>> {
-        let signature = *signature;
-        let of_set = move |set| {
-            let logs = KnownSet::manifest_of(set).logs();
-            logs.filter(move |(_, facts)| facts.signature == signature && facts.generation == generation && !facts.open)
-                .map(move |(file, facts)| StoredLog { set, file, facts })
-        };
-        self.sets.iter().flat_map(of_set)
+        let places = self.logs.get(&(signature.0, generation)).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(|&(set, file)| {
+            let set = self.sets.get(set)?;
+            let file = set.manifest.files.get(file)?;
+            Some(StoredLog { set, file, facts: file.log.as_ref()? })
+        })
+    }
+    fn add(&mut self, set: KnownSet) {
+        for (at, file) in set.manifest.files.iter().enumerate() {
+            if let Some(facts) = file.log.as_ref().filter(|facts| !facts.open) {
+                self.logs.entry((facts.signature.0, facts.generation)).or_default().push((self.sets.len(), at));
+            }
+        }
+        self.sets.push(set);
     }
     /// The newest set with the database of a signature.
     #[must_use]
@@ -86,18 +101,13 @@ impl History {
     }
 }
 
-impl KnownSet {
-    const fn manifest_of(set: &Self) -> &Manifest {
-        &set.manifest
-    }
-}
-
 fn known(vault: &dyn Vault, summary: SetSummary) -> Result<KnownSet, (String, String)> {
     let id = summary.id.clone();
     let name = id.to_string();
     let bytes = vault.manifest(&id).map_err(|error| (name.clone(), error.to_string()))?;
     let manifest = Manifest::read(&bytes).map_err(|error| (name.clone(), error.to_string()))?;
-    let proofs = Proof::of(vault, &id, &manifest).map_err(|error| (name, error.to_string()))?;
-    let proved = proofs.iter().map(|proof| proof.level).max();
-    Ok(KnownSet { id, summary, manifest, proved })
+    let attachments = vault.attachments(&id).map_err(|error| (name, error.to_string()))?;
+    let proved = Proof::among(&attachments, &manifest).iter().map(|proof| proof.level).max();
+    let ends = proof::ends_among(&attachments);
+    Ok(KnownSet { id, summary, manifest, proved, ends })
 }

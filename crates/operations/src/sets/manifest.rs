@@ -173,6 +173,26 @@ pub struct Owner {
     pub created: Option<String>,
 }
 
+/// What was seen of the pages of a database while they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageCounts {
+    /// Pages read, the copies of the header not counted.
+    pub read: u64,
+    /// The last page that the database owns; none where its space tree does not tell. What lies behind is no part of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_owned: Option<u32>,
+    /// Pages whose bytes are all zero.
+    pub uninitialised: u64,
+    /// Pages with single flipped bits that the checksum locates.
+    pub correctable: u64,
+    /// Bad pages that are damage.
+    pub bad: u64,
+    /// Bad pages behind the end of the database.
+    pub bad_behind: u64,
+    /// The highest page time.
+    pub highest_dbtime: u64,
+}
+
 /// One file of a set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilePart {
@@ -193,6 +213,9 @@ pub struct FilePart {
     /// Of a database: its header.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub database: Option<DatabaseFacts>,
+    /// Of a database: what was seen of its pages.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pages: Option<PageCounts>,
     /// Of a log: its header and end; none where its header cannot be used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub log: Option<LogFacts>,

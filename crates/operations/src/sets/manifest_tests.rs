@@ -35,6 +35,7 @@ fn manifest() -> Manifest {
             sha256: [9; 32],
             owner: Owner { mode: Some(0o640), ..Owner::default() },
             database: None,
+            pages: None,
             log: None,
             damage: vec![],
             other: Map::new(),
@@ -83,4 +84,15 @@ fn o2_a_generation_is_a_number_and_no_text_of_decimal_or_hexadecimal_digits() {
     let value: Value = serde_json::from_slice(&manifest().to_bytes().unwrap()).unwrap();
     assert_eq!(value["streams"][0]["last_closed"], 4815);
     assert_eq!(value["streams"][0]["checkpoint"], "000012CF,0002,0003");
+}
+
+#[test]
+fn a_manifest_that_was_cut_off_or_changed_is_an_error_or_another_manifest_and_never_a_panic() {
+    let bytes = manifest().to_bytes().unwrap();
+    for end in 0..bytes.len() {
+        assert!(Manifest::read(&bytes[..end]).is_err(), "cut at {end}");
+        let mut changed = bytes.clone();
+        changed[end] ^= 0x11;
+        _ = Manifest::read(&changed);
+    }
 }

@@ -10,6 +10,7 @@ mod wire;
 pub use facts::{DatabaseFacts, LogFacts, LogState, Stamp};
 pub use history::{History, KnownSet, StoredLog};
 pub use manifest::{
-    Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, Promise, Role, StreamPart,
+    Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, PageCounts, Promise, Role,
+    StreamPart,
 };
 pub use proof::{Contents, Proof, ReplayProof};

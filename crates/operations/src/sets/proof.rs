@@ -2,7 +2,7 @@
 
 use super::manifest::{Level, Manifest, Moment};
 use super::wire;
-use anchorlog_vault::{Name, SetId, Vault};
+use anchorlog_vault::{Attachment, Name, SetId, Vault};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -138,6 +138,24 @@ pub fn read_back(
     Ok(streams)
 }
 
+/// Reads a published set back and attaches the proof of that: for sets whose making was cut off before their proof. Returns how far it goes.
+///
+/// # Errors
+/// [`ReadBackError`]; the set is left as it is.
+pub fn prove(
+    vault: &dyn Vault,
+    set: &SetId,
+    manifest: &Manifest,
+    made: Moment,
+    each: &mut dyn FnMut(u64) -> bool,
+) -> Result<Level, ReadBackError> {
+    let streams = read_back(vault, set, manifest, each)?;
+    // What replay came to was told by nobody: that must be tried again.
+    let level = manifest.level.clamp(Level::L0, Level::L2);
+    Proof::new(level, made, streams, None).attach(vault, set)?;
+    Ok(level)
+}
+
 impl Proof {
     /// A proof of what was read back, and of a replay where one was made.
     #[must_use]
@@ -158,14 +176,11 @@ impl Proof {
         vault.attach(set, &name, &bytes)
     }
     /// The proofs among the attachments of a set that speak of every file of its manifest; others prove nothing.
-    ///
-    /// # Errors
-    /// The vault's.
-    pub fn of(vault: &dyn Vault, set: &SetId, manifest: &Manifest) -> anchorlog_vault::Result<Vec<Self>> {
-        let attachments = vault.attachments(set)?;
+    #[must_use]
+    pub fn among(attachments: &[Attachment], manifest: &Manifest) -> Vec<Self> {
         let proofs = attachments.iter().filter(|attachment| attachment.name.as_str() == NAME);
         let read = proofs.filter_map(|attachment| serde_json::from_slice::<Self>(&attachment.bytes).ok());
-        Ok(read.filter(|proof| proof.speaks_of(manifest)).collect())
+        read.filter(|proof| proof.speaks_of(manifest)).collect()
     }
     fn speaks_of(&self, manifest: &Manifest) -> bool {
         let of_file =
@@ -177,4 +192,31 @@ impl Proof {
                 || manifest.files.iter().all(of_file)
         }
     }
+}
+
+/// Name of the mark on a set behind which its databases changed their life.
+const ENDS: &str = "roll-forward-ends.json";
+
+#[derive(Serialize, Deserialize)]
+struct Ends {
+    made: Moment,
+    /// The set that begins anew.
+    by: String,
+    why: String,
+}
+
+/// Marks a set: logs behind the set `by` cannot be replayed onto its databases (P24).
+///
+/// # Errors
+/// The vault's.
+pub fn mark_end(vault: &dyn Vault, set: &SetId, by: &SetId, why: &str, made: Moment) -> anchorlog_vault::Result<()> {
+    let mark = Ends { made, by: by.as_str().to_owned(), why: why.to_owned() };
+    let (Some(name), Ok(bytes)) = (Name::new(ENDS), serde_json::to_vec_pretty(&mark)) else { return Ok(()) };
+    vault.attach(set, &name, &bytes)
+}
+
+/// Why roll-forward ends behind a set, by its attachments.
+pub(super) fn ends_among(attachments: &[Attachment]) -> Option<String> {
+    let mark = attachments.iter().find(|attachment| attachment.name.as_str() == ENDS)?;
+    serde_json::from_slice::<Ends>(&mark.bytes).ok().map(|mark| mark.why)
 }

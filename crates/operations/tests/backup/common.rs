@@ -127,3 +127,57 @@ pub fn edit_log(path: &Path, edit: impl FnOnce(&mut anchorlog_format::log::heade
     bytes[..header.len()].copy_from_slice(&header);
     fs::write(path, bytes).unwrap();
 }
+
+/// A database that was shut down cleanly, its closed logs 1 to 14, and the current log 15, in which its anchor lies.
+pub fn stopped() -> tempfile::TempDir {
+    let folder = copy_of("rollforward-logsonly", "after");
+    let before = engine_set("rollforward-logsonly").unwrap().folder().join("before/log");
+    for entry in fs::read_dir(before).unwrap().flatten().filter(|entry| entry.file_name() != "edb.log") {
+        fs::write(folder.path().join("log").join(entry.file_name()), fs::read(entry.path()).unwrap()).unwrap();
+    }
+    folder
+}
+
+/// The same, clean since generation 12: so that its anchor is a closed log.
+pub fn stopped_at_12() -> tempfile::TempDir {
+    let folder = stopped();
+    edit_header(&folder.path().join("db/db1.edb"), |header| {
+        header.consistent_position = anchorlog_format::units::LogPosition::new(12, 3, 0);
+        header.detach_position = header.consistent_position;
+        header.recovering = anchorlog_format::units::Generation(0);
+    });
+    folder
+}
+
+/// Flips bits of a byte.
+pub fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 0xFF;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Overwrites bytes with others: no checksum holds behind it.
+pub fn damage(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    for (offset, byte) in bytes[at..at + 16].iter_mut().enumerate() {
+        *byte ^= u8::try_from(offset * offset + 7).unwrap();
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+/// Follows a backup and does something when so many bytes were read.
+pub struct After<F: FnMut()> {
+    pub bytes: u64,
+    pub then: F,
+}
+
+impl<F: FnMut()> Progress for After<F> {
+    fn bytes(&mut self, _: &str, bytes: u64) -> bool {
+        let before = self.bytes;
+        self.bytes = before.saturating_sub(bytes);
+        if before > 0 && self.bytes == 0 {
+            (self.then)();
+        }
+        true
+    }
+}

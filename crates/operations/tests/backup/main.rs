@@ -1,4 +1,9 @@
 //! Backups as a whole: planned, made, read back; each predicate with a case that breaks just it.
 
+mod chain;
 mod common;
+mod generations;
 mod offline;
+mod predicates;
+mod snapshot;
+mod streams;
