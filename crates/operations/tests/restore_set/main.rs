@@ -4,4 +4,11 @@
 #[allow(dead_code, reason = "each test program uses a part")]
 mod backup_common;
 mod common;
+mod drill;
+mod forward;
+mod over;
 mod plain;
+mod predicates;
+#[path = "../recover/common.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod recover_common;

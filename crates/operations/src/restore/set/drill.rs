@@ -69,7 +69,7 @@ pub fn drill(
         contents.push(contents_of(&work.folder(), Path::new(&database.path), name)?);
     }
     drop(work);
-    let proofs = Proof::of(&**vault, set, &known.manifest)?;
+    let proofs = Proof::among(&vault.attachments(set)?, &known.manifest);
     let first = proofs.iter().filter_map(|proof| proof.replay.as_ref()).find(|replay| !replay.contents.is_empty());
     if let Some(first) = first {
         compare(set, first, &contents)?;

@@ -100,6 +100,7 @@ pub(super) fn plan(
     let mut accounted = others(&members);
     lives::accounted(&lives, &here, &options.without, &mut accounted);
     found.extend(accounted);
+    plan.remarks.extend(set.ends.iter().map(|why| format!("a later set says that roll-forward ends behind this one: {why}")));
     plan.map = lives::map(&lives, &parts);
     plan.unused = chain.unused.clone();
     plan.generations = chain.last().map(|last| (Generation(low), Generation(last)));
@@ -471,13 +472,10 @@ fn placing(
         "",
         format!("set aside: {}", gather::list(&above.map(|source| source.path.display().to_string()).collect::<Vec<_>>())),
     ));
-    if let Some(log) = current {
+    // Where it is below, P41 or P43 have told so.
+    if let Some(log) = current.filter(|log| log.facts.generation >= high) {
         let read = format!("it is generation {:#x}, and {high:#x} is needed", log.facts.generation);
-        out.push(if log.facts.generation >= high {
-            Predicate::held("P62", "", read)
-        } else {
-            Predicate::refuses("P62", "", read, Refusal::RangeMissing, "Add the logs up to there.")
-        });
+        out.push(Predicate::held("P62", "", read));
     }
     out.push(Predicate::held("P63", "", "none is staged"));
     let read = format!("{} files, each with its hash, as listed", plan.files.len());

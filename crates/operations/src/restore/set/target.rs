@@ -227,7 +227,11 @@ pub(super) fn checkpoint(existing: &Existing) -> Vec<Predicate> {
         let next = "Run recovery of the group first, or restore into an empty folder.";
         let refuses = |read: String| Predicate::refuses("P34", shown.clone(), read, Refusal::Chkpt, next);
         let checkpoint = existing.files().find_map(|source| match &source.identified.content {
-            Content::Checkpoint(checkpoint, _) if checkpoint.signature == signature => Some(checkpoint.position),
+            // The engine looks under this name alone.
+            Content::Checkpoint(checkpoint, _) if checkpoint.signature == signature => {
+                let name = names::parse(&source.identified.name())?;
+                matches!(name.role, Role::Checkpoint(_)).then_some(checkpoint.position)
+            }
             _ => None,
         });
         found.push(match (current(&signature), checkpoint) {
