@@ -5,5 +5,6 @@ mod common;
 mod generations;
 mod offline;
 mod predicates;
+mod real;
 mod snapshot;
 mod streams;
