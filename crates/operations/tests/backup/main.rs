@@ -3,6 +3,7 @@
 mod chain;
 mod common;
 mod generations;
+mod hostile;
 mod offline;
 mod predicates;
 mod real;
