@@ -249,7 +249,21 @@ fn move_log(log: &Move, place: &Path) -> io::Result<PathBuf> {
         }
         other => other?,
     }
+    // Before the next one moves: a crash must not bring a lower log back behind a higher one that is gone.
+    sync_folder(place)?;
+    sync_folder(log.source.parent().unwrap_or(Path::new(".")))?;
     Ok(target)
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    std::fs::File::open(path)?.sync_all()
+}
+
+/// Windows makes renames durable by itself; a folder cannot be flushed there.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 pub(super) fn hash(path: &Path) -> io::Result<[u8; 32]> {

@@ -205,3 +205,12 @@ fn p6_a_streaming_file_of_another_moment_state_or_database_is_refused() {
     refused(pair(|streaming| streaming.state = 2).path(), &Options::default(), &["P6 R-PAIR"]);
     refused(pair(|streaming| (streaming.signature, streaming.streaming) = (8, 8)).path(), &Options::default(), &["P6 R-PAIR"]);
 }
+
+#[test]
+fn p6_o25_signatures_of_zeros_make_no_pair() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Literal { streaming: 0, ..literal(9, 1) };
+    database.write(&folder.path().join("priv1.edb"));
+    Literal { attribute: 1, signature: 0, ..database }.write(&folder.path().join("priv1.stm"));
+    refused(folder.path(), &Options::default(), &["P6 R-PAIR"]);
+}

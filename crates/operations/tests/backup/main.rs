@@ -3,7 +3,9 @@
 mod chain;
 mod common;
 mod generations;
+mod hostile;
 mod offline;
 mod predicates;
+mod real;
 mod snapshot;
 mod streams;

@@ -262,6 +262,9 @@ fn p11_o11_o12_what_lies_behind_the_end_of_the_database_is_no_damage() {
     fs::write(&path, bytes).unwrap();
     let report = back_up(folder.path(), &MemoryVault::new(), &Options::default()).unwrap();
     assert!(report.is_good(), "{:?}", report.databases);
+    let pages = report.manifest.files[0].pages.unwrap();
+    assert_eq!((report.databases[0].notes.len(), pages.bad, pages.bad_behind), (0, 0, 1));
+    assert!(u64::from(pages.last_owned.unwrap()) < pages.read);
     let folder = clean();
     let file = fs::OpenOptions::new().write(true).open(folder.path().join(DATABASE)).unwrap();
     file.set_len(20 * 4096).unwrap();
