@@ -231,6 +231,13 @@ impl Environment {
     }
 }
 
+/// Whether a file begins like such a document.
+pub(crate) fn is_environment(start: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(start.get(..start.len().min(200)).unwrap_or_default());
+    let form = FORMAT.trim_end_matches(|c: char| c.is_ascii_digit());
+    head.trim_start().starts_with('{') && head.contains("\"format\"") && head.contains(form)
+}
+
 /// Whether a path lies below a folder, whatever it is appended to.
 pub(super) fn stays_inside(path: &Path) -> bool {
     path.components().next().is_some() && path.components().all(|part| matches!(part, Component::Normal(_)))

@@ -144,6 +144,7 @@ fn plan(
     place: Place,
     options: &Options,
 ) -> Result<Plan, PlanError> {
+    let options = &with_created(options, waiting.as_ref());
     let arranged = arrange(inputs, &sets, options)?;
     let mut conditions = of_place(&place, inputs, &arranged.sources);
     let mut notes = Vec::new();
@@ -185,6 +186,17 @@ fn plan(
         plan.steps = steps(&plan, options);
     }
     Ok(plan)
+}
+
+/// Names that logs may create go where the user wanted them when the restore began.
+fn with_created(options: &Options, waiting: Option<&Environment>) -> Options {
+    let mut options = options.clone();
+    for (name, place) in waiting.iter().flat_map(|environment| &environment.created) {
+        if !options.map.iter().any(|(other, _)| other == name) {
+            options.map.push((name.clone(), place.into()));
+        }
+    }
+    options
 }
 
 /// H1 to H3: the target.

@@ -129,6 +129,19 @@ fn a_snapshot_or_a_crashed_folder_is_no_online_set() {
 }
 
 #[test]
+fn old_copies_with_their_logs_are_no_online_sets_either() {
+    use anchorlog_testkit::data::engine_sets;
+    let rolled = engine_sets().into_iter().filter(|set| set.name.starts_with("rollforward-") || set.name == "backup-interrupted");
+    for set in rolled {
+        let copies = Copies::of(&set.folder(), &["before"]);
+        let has_database = set.name != "rollforward-logsonly";
+        let (id, jet) = copies.refused(&copies.inputs(&["before"], None), &last());
+        // Logs alone make no restore: a set is of databases.
+        assert_eq!((id, jet), if has_database { ("H8", -615) } else { ("something", -1) }, "{}", set.name);
+    }
+}
+
+#[test]
 fn h10_a_waiting_restore_says_which_logs_are_still_to_come() {
     let Some(folder) = stream() else { return };
     let copies = Copies::of(&folder, &["full", "inc1"]);
