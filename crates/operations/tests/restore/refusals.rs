@@ -93,6 +93,18 @@ fn h5_logs_of_another_stream_among_those_of_the_set_are_refused() {
 }
 
 #[test]
+fn o3_a_set_of_another_instance_is_not_added_to_files_that_wait() {
+    let Some(folder) = stream() else { return };
+    let copies = Copies::of(&folder, &["full", "inc1"]);
+    for name in names(&copies.path("inc1")) {
+        fs::rename(copies.path("inc1").join(&name), copies.path("inc1").join(name.replace("edb", "e01"))).unwrap();
+    }
+    restore(&copies.inputs(&["full"], None), &copies.path("target"), &Options::default()).report();
+    assert_eq!(copies.refused(&copies.inputs(&["inc1"], None), &Options::default()), ("O3", -555));
+    assert_eq!(copies.refused(&copies.inputs(&["inc1"], None), &last()), ("O3", -555));
+}
+
+#[test]
 fn o19_a_log_that_two_sets_have_is_taken_from_the_one_in_which_it_is_whole() {
     let Some(folder) = stream() else { return };
     for (damaged, whole) in [("full", "inc1"), ("inc1", "full")] {
