@@ -223,10 +223,13 @@ impl Environment {
     /// The document as a file's content.
     ///
     /// # Errors
-    /// None that can come up with these fields.
+    /// `FileTooLarge` where it could not be read again.
     pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
         bytes.push(b'\n');
+        if bytes.len() as u64 > SIZE_MAX {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{} bytes", bytes.len())));
+        }
         Ok(bytes)
     }
 }
