@@ -161,6 +161,7 @@ fn plan(
                 .map(|condition| Precondition { jet: condition.jet.or(engine.filter(|_| !condition.holds)), ..condition }),
         );
         notes.extend(planned.notes.iter().chain(&planned.warnings).cloned());
+        notes.extend(end_without_production(inputs, &sets, options, &conditions)?);
         recovery = Some(planned);
     } else {
         conditions.extend(arranged.conditions.iter().cloned());
@@ -244,6 +245,22 @@ fn recovery_of(arranged: &Arranged, options: &Options) -> Result<recover::Plan, 
         recover::PlanError::Storage(error) => PlanError::Storage(error),
         several @ recover::PlanError::SeveralStreams(_) => PlanError::Storage(io::Error::other(several.to_string())),
     })
+}
+
+/// Where production does not continue the sets, the user decides, and has to know which end is left (`ops-3 §4` C3).
+fn end_without_production(
+    inputs: &Inputs,
+    sets: &[FoundSet],
+    options: &Options,
+    conditions: &[Precondition],
+) -> Result<Option<String>, PlanError> {
+    if !conditions.iter().any(|condition| !condition.holds && condition.id.starts_with('C')) {
+        return Ok(None);
+    }
+    let alone = Inputs { production: None, ..inputs.clone() };
+    let planned = recovery_of(&arrange(&alone, sets, options)?, options)?;
+    let end = planned.end.filter(|_| planned.possible);
+    Ok(end.map(|end| format!("without the logs of production the databases come to the end of the sets, {end}")))
 }
 
 /// What later sets cannot mend stands in the way now; what they may bring is told.
