@@ -36,6 +36,8 @@ pub fn make(plan: &Plan, ambient: &Ambient, progress: &mut dyn Progress) -> Resu
     environment.status_time = environment::time(ambient.now());
     let recovery = match &plan.recovery {
         Some(recovery) => {
+            // A publication that was cut off is completed first: what it wrote down counts.
+            recover::clear_place(&plan.place)?;
             mark(plan, &environment, Status::Started, None);
             let result = recovered(plan, recovery, &mut environment, ambient, progress);
             match &result {
