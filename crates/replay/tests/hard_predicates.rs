@@ -254,6 +254,37 @@ fn h11_a_restore_that_was_cut_off_behind_the_headers_goes_on_without_the_trailer
 }
 
 #[test]
+fn h11_the_trailer_is_zeroed_once_the_header_has_what_it_says() {
+    let Some(work) = full() else { return };
+    let size = fs::read(work.path(DATABASE)).unwrap().len();
+    // The run ends in the middle, so that nothing has come to lie on the trailer yet.
+    let path = work.root().join(&work.set[&Generation(9)]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[3 * 4096 + 9..3 * 4096 + 2000].fill(0xA5);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(work.code(), -573);
+    let bytes = fs::read(work.path(DATABASE)).unwrap();
+    assert!(bytes[size - 4096..size].iter().all(|&byte| byte == 0));
+    assert_eq!(header_of(&work.path(DATABASE)).header.current_backup.high, HIGH);
+    // With the log whole it is gone on with from there.
+    fs::copy(engine_set("backup-stream-4k").unwrap().folder().join("full/edb00009.log"), &path).unwrap();
+    assert_eq!(work.code(), 0);
+}
+
+#[test]
+fn o13_databases_that_have_each_others_names_are_told_apart_by_what_they_are() {
+    let Some(set) = engine_set("backup-stream-32k-2db") else { return };
+    let work = Work::new(&[set.folder().join("full")]);
+    for (from, to) in [("db/db1.edb", "db/x"), ("db/db2.edb", "db/db1.edb"), ("db/x", "db/db2.edb")] {
+        fs::rename(work.path(from), work.path(to)).unwrap();
+    }
+    let report = work.run().unwrap_or_else(|failure| panic!("{}", failure.error));
+    let names: Vec<_> = report.databases.iter().map(|database| (database.logged.as_str(), database.path.clone())).collect();
+    assert!(names.contains(&(r"R:\db\db1.edb", Some("db/db2.edb".into()))), "{names:?}");
+    assert!(names.contains(&(r"R:\db\db2.edb", Some("db/db1.edb".into()))), "{names:?}");
+}
+
+#[test]
 fn h12_two_files_of_one_database_are_refused() {
     let Some(work) = full() else { return };
     fs::copy(work.path(DATABASE), work.path("db/copy.edb")).unwrap();
