@@ -6,6 +6,7 @@ use super::gather::FoundSet;
 use super::{Inputs, LeftOut, Options};
 use crate::recover::{self, Place, Precondition, Sources, StreamChoice};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::units::Generation;
 use anchorlog_replay::hard;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::Candidate;
@@ -371,11 +372,13 @@ fn steps(plan: &Plan, options: &Options) -> Vec<Step> {
     };
     step("copy the databases and logs into a hidden working folder beside the target", &from, &to, &["H1", "H2", "H3"]);
     if options.last_set {
-        let action = format!("complete the headers from the trailers, up to generation {}", plan.environment.high);
+        let action = format!("complete the headers from the trailers, up to generation {}", Generation(environment.high));
         step(&action, &databases, &databases, &["H8", "H9", "H10", "H12"]);
         let all: Vec<String> = to.iter().filter(|path| path.starts_with(LOGS)).cloned().collect();
-        let action = format!("replay the logs from generation {} to their end", plan.environment.low);
-        step(&action, &all, &databases, &["H4", "H5", "H6", "C2", "C5", "C6"]);
+        let action = format!("replay the logs from generation {} to their end", Generation(environment.low));
+        let held = |id: &&'static str| plan.preconditions.iter().any(|condition| condition.id == *id);
+        let chain: Vec<&str> = ["H4", "H5", "H6", "C2", "C5", "C6"].into_iter().filter(held).collect();
+        step(&action, &all, &databases, &chain);
         let written: Vec<String> = databases.iter().cloned().chain([LOGS.to_owned()]).collect();
         step("take back what had not committed, close the databases, and log that", &[], &written, &["chain"]);
         step("verify every page, tree and record of the result", &databases, &[], &["databases"]);
