@@ -150,6 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn o13_a_database_of_a_set_is_what_its_signature_says_whatever_its_name() {
+        let mut naming = naming();
+        naming.map.push(("new.edb".into(), "made/new.edb".into()));
+        assert_eq!(naming.resolve_signed(r"R:\db\db1.edb", &signature(3)), Some(Path::new("b/moved.edb")));
+        assert_eq!(naming.resolve_signed(r"R:\db\db1.edb", &signature(9)), None);
+        assert_eq!(naming.resolve_signed(r"R:\db\new.edb", &signature(9)), Some(Path::new("made/new.edb")));
+    }
+
+    #[test]
     fn g49_a_logged_name_never_leads_out_of_its_folder() {
         let naming = Naming::default();
         assert_eq!(naming.place_for(r"R:\db\..", r"C:\log", Path::new("log")), Path::new("database.edb"));

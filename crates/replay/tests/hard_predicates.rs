@@ -15,7 +15,7 @@ use anchorlog_testkit::data::engine_set;
 use common::ambient;
 use common::backup::{Work, header_of};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const DATABASE: &str = "db/db1.edb";
 const LOW: Generation = Generation(1);
@@ -254,6 +254,37 @@ fn h11_a_restore_that_was_cut_off_behind_the_headers_goes_on_without_the_trailer
 }
 
 #[test]
+fn h11_the_trailer_is_zeroed_once_the_header_has_what_it_says() {
+    let Some(work) = full() else { return };
+    let size = fs::read(work.path(DATABASE)).unwrap().len();
+    // The run ends in the middle, so that nothing has come to lie on the trailer yet.
+    let path = work.root().join(&work.set[&Generation(9)]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[3 * 4096 + 9..3 * 4096 + 2000].fill(0xA5);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(work.code(), -573);
+    let bytes = fs::read(work.path(DATABASE)).unwrap();
+    assert!(bytes[size - 4096..size].iter().all(|&byte| byte == 0));
+    assert_eq!(header_of(&work.path(DATABASE)).header.current_backup.high, HIGH);
+    // With the log whole it is gone on with from there.
+    fs::copy(engine_set("backup-stream-4k").unwrap().folder().join("full/edb00009.log"), &path).unwrap();
+    assert_eq!(work.code(), 0);
+}
+
+#[test]
+fn o13_databases_that_have_each_others_names_are_told_apart_by_what_they_are() {
+    let Some(set) = engine_set("backup-stream-32k-2db") else { return };
+    let work = Work::new(&[set.folder().join("full")]);
+    for (from, to) in [("db/db1.edb", "db/x"), ("db/db2.edb", "db/db1.edb"), ("db/x", "db/db2.edb")] {
+        fs::rename(work.path(from), work.path(to)).unwrap();
+    }
+    let report = work.run().unwrap_or_else(|failure| panic!("{}", failure.error));
+    let names: Vec<_> = report.databases.iter().map(|database| (database.logged.as_str(), database.path.clone())).collect();
+    assert!(names.contains(&(r"R:\db\db1.edb", Some("db/db2.edb".into()))), "{names:?}");
+    assert!(names.contains(&(r"R:\db\db2.edb", Some("db/db1.edb".into()))), "{names:?}");
+}
+
+#[test]
 fn h12_two_files_of_one_database_are_refused() {
     let Some(work) = full() else { return };
     fs::copy(work.path(DATABASE), work.path("db/copy.edb")).unwrap();
@@ -421,6 +452,70 @@ fn w9_damage_has_another_code_in_the_set_and_behind_it() {
     let Some(work) = with_production() else { return };
     damage(&work.root().join(&work.production[&Generation(25)]));
     assert_eq!(work.code(), -574);
+}
+
+#[test]
+fn w9_a_log_of_the_set_whose_last_segment_was_torn_is_not_mended_from_its_shadow() {
+    let Some(work) = with_production() else { return };
+    // A log that ends in a segment with a shadow: that of a run that was closed in the middle of a log.
+    let tear = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        let last = usize::from(LogFile::open(&bytes).unwrap().end().last_segment.unwrap());
+        let (segment, shadow) = (last * 4096, (last + 1) * 4096);
+        if shadow + 4096 > bytes.len() {
+            return false;
+        }
+        let copy = bytes[segment..segment + 4096].to_vec();
+        bytes[shadow..shadow + 4096].copy_from_slice(&copy);
+        bytes[segment + 100..segment + 200].fill(0xA5);
+        fs::write(path, bytes).unwrap();
+        true
+    };
+    // The current log of production may be mended.
+    assert!(tear(&work.root().join(work.current.as_ref().unwrap())));
+    assert_eq!(work.code(), 0);
+    // The same log as the last one of the set may not.
+    let Some(mut work) = with_production() else { return };
+    work.set.extend(std::mem::take(&mut work.production));
+    let current = work.current.take().unwrap();
+    assert!(tear(&work.root().join(&current)));
+    work.set.insert(Generation(38), current);
+    assert_eq!(work.code(), -570);
+}
+
+#[test]
+fn no_damage_of_headers_or_trailers_is_trusted() {
+    let Some(work) = full() else { return };
+    let files: Vec<&Path> = work.set.values().map(PathBuf::as_path).chain([Path::new(DATABASE)]).collect();
+    let mut random = 1_u32;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        usize::try_from(random >> 8).unwrap() % below
+    };
+    let setup = work.setup();
+    for _ in 0..300 {
+        let path = work.root().join(files[next(files.len())]);
+        let good = fs::read(&path).unwrap();
+        let mut bad = good.clone();
+        let database = path.ends_with(DATABASE);
+        let start = [0, if database { good.len() - 4096 } else { 0 }][next(2)];
+        for _ in 0..=next(3) {
+            bad[start + next(748)] = u8::try_from(next(256)).unwrap();
+        }
+        // A checksum that holds lets the fields through.
+        let checksum = |page: &mut [u8]| anchorlog_checksum::set_header_xor(page);
+        if next(4) > 0 {
+            checksum(&mut bad[start..start + 4096]);
+        }
+        if next(8) == 0 {
+            bad.truncate(next(good.len()));
+        }
+        fs::write(&path, &bad).unwrap();
+        // Whatever comes out, it comes without a panic and in time.
+        let _ = run::plan(&setup, &ambient(), &mut ());
+        fs::write(&path, &good).unwrap();
+    }
+    assert_eq!(work.code(), 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod dump;
 pub mod explain;
+pub mod hard;
 pub mod inspect;
 pub mod recover;
 pub mod verify;

@@ -2,6 +2,7 @@
 
 pub mod inspect;
 pub mod recover;
+pub mod restore;
 pub mod survey;
 pub mod verify;
 

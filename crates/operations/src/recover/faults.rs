@@ -177,6 +177,11 @@ fn of_databases(sources: &Sources, stream: &StreamFiles, signature: &Signature, 
             let message = format!("its format {} is newer than what can be recovered", header.format());
             findings.push(Finding::error(place.clone(), JetCode::INVALID_DATABASE_VERSION, message));
         }
+        if header.needs_trailer() {
+            // Whatever else is wrong with the folder of a backup set, this is the reason.
+            let message = "it came out of an online backup, whose end is not in its header yet: it is recovered as a set";
+            findings.push(Finding::error(place.clone(), JetCode::SOFT_RECOVERY_ON_BACKUP_DATABASE, message));
+        }
         let missing = |first: u32, last: u32| {
             let last = last.min(first.saturating_add(1_000_000));
             let absent = (first.max(1)..=last).filter(|&generation| !has(generation)).map(Generation);

@@ -54,6 +54,7 @@ pub(super) fn arrange(inputs: &Inputs, sets: &[FoundSet], options: &Options) -> 
     }
     let (base, extension) = base_of(sets);
     let found = merge(sets, &(base.to_ascii_lowercase(), extension), &mut conditions, &mut left_out)?;
+    strangers(sets, &(base.to_ascii_lowercase(), extension), &mut conditions);
     patches(sets, &mut conditions);
     let placed = place_databases(sets, &found, options, &mut conditions, &mut left_out);
     let (low, high) = range(&found, &placed);
@@ -114,6 +115,19 @@ fn base_of(sets: &[FoundSet]) -> (String, Extension) {
     };
     let chosen = bases().find(fits).or_else(|| bases().next());
     chosen.map_or_else(|| ("edb".into(), Extension::Log), |(key, _)| key.clone())
+}
+
+/// A set that brings nothing to what the others are was meant for another restore (trap O3).
+fn strangers(sets: &[FoundSet], stream: &(String, Extension), conditions: &mut Vec<Precondition>) {
+    let brings = |set: &&FoundSet| !set.databases.is_empty() || set.logs.contains_key(stream);
+    if !sets.iter().any(|set| brings(&set)) {
+        return;
+    }
+    for set in sets.iter().filter(|set| !brings(set)) {
+        let found = format!("{} has neither a database nor a log of the base name {}", set.root.display(), stream.0);
+        let jet = Some(JetCode::GIVEN_LOG_FILE_HAS_BAD_SIGNATURE);
+        conditions.push(Precondition { id: "O3", rule: "every set belongs to the same instance", holds: false, found, jet });
+    }
 }
 
 /// Pages of patch files are those of Exchange 2000 and before.

@@ -61,11 +61,12 @@ pub(super) fn place_databases(
     for set in sets {
         for source in &set.databases {
             let original = logged_path(source, logs);
-            let Some((at, destination)) = destination(source, &original, options) else {
+            // What waits was placed when it came.
+            let waits = || Some((None, source.identified.path.clone())).filter(|_| set.waits);
+            let Some((at, destination)) = waits().or_else(|| destination(source, &original, options)) else {
                 left_out.push(LeftOut::new(&source.path, "it is not mapped"));
                 continue;
             };
-            let destination = if set.waits { source.identified.path.clone() } else { destination };
             if let Some(other) = at.and_then(|at| used.insert(at, source.path.clone())) {
                 let name = at.and_then(|at| options.map.get(at)).map(|(name, _)| name.as_str()).unwrap_or_default();
                 let found = format!("{name} may mean {} and {}", other.display(), source.path.display());

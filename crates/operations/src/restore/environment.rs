@@ -223,12 +223,22 @@ impl Environment {
     /// The document as a file's content.
     ///
     /// # Errors
-    /// None that can come up with these fields.
+    /// `FileTooLarge` where it could not be read again.
     pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
         bytes.push(b'\n');
+        if bytes.len() as u64 > SIZE_MAX {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{} bytes", bytes.len())));
+        }
         Ok(bytes)
     }
+}
+
+/// Whether a file begins like such a document.
+pub(crate) fn is_environment(start: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(start.get(..start.len().min(200)).unwrap_or_default());
+    let form = FORMAT.trim_end_matches(|c: char| c.is_ascii_digit());
+    head.trim_start().starts_with('{') && head.contains("\"format\"") && head.contains(form)
 }
 
 /// Whether a path lies below a folder, whatever it is appended to.

@@ -36,11 +36,18 @@ pub fn make(plan: &Plan, ambient: &Ambient, progress: &mut dyn Progress) -> Resu
     environment.status_time = environment::time(ambient.now());
     let recovery = match &plan.recovery {
         Some(recovery) => {
+            // A publication that was cut off is completed first: what it wrote down counts.
+            recover::clear_place(&plan.place)?;
             mark(plan, &environment, Status::Started, None);
             let result = recovered(plan, recovery, &mut environment, ambient, progress);
-            if let Err(error) = &result {
-                environment.last_restore = None;
-                mark(plan, &environment, Status::Failed, jet_of(error));
+            match &result {
+                Ok(_) => {}
+                // The document is being replaced as well.
+                Err(MakeError::CutOff { .. }) => {}
+                Err(MakeError::Interrupted) => mark(plan, &environment, Status::Waiting, None),
+                Err(MakeError::Refused { jet, .. } | MakeError::Failed { jet, .. }) => {
+                    mark(plan, &environment, Status::Failed, *jet);
+                }
             }
             Some(result?)
         }
@@ -55,15 +62,10 @@ pub fn make(plan: &Plan, ambient: &Ambient, progress: &mut dyn Progress) -> Resu
 /// Says in the folder where the files wait how far their recovery came. They wait as well where that cannot be written.
 fn mark(plan: &Plan, environment: &Environment, status: Status, error: Option<JetCode>) {
     if let Place::InPlace(root) = &plan.place {
-        let marked = Environment { status, error: error.map(|jet| jet.0), ..environment.clone() };
+        let error = error.map(|jet| jet.0);
+        // What the run was about to say of itself is not so.
+        let marked = Environment { status, error, last_restore: None, end: None, ..environment.clone() };
         _ = marked.replace(&DiskFolder::new(root));
-    }
-}
-
-const fn jet_of(error: &MakeError) -> Option<JetCode> {
-    match error {
-        MakeError::Refused { jet, .. } | MakeError::Failed { jet, .. } | MakeError::CutOff { jet, .. } => *jet,
-        MakeError::Interrupted => None,
     }
 }
 

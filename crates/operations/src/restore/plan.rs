@@ -6,6 +6,7 @@ use super::gather::FoundSet;
 use super::{Inputs, LeftOut, Options};
 use crate::recover::{self, Place, Precondition, Sources, StreamChoice};
 use anchorlog_format::jet::JetCode;
+use anchorlog_format::units::Generation;
 use anchorlog_replay::hard;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::Candidate;
@@ -144,6 +145,7 @@ fn plan(
     place: Place,
     options: &Options,
 ) -> Result<Plan, PlanError> {
+    let options = &with_created(options, waiting.as_ref());
     let arranged = arrange(inputs, &sets, options)?;
     let mut conditions = of_place(&place, inputs, &arranged.sources);
     let mut notes = Vec::new();
@@ -160,6 +162,7 @@ fn plan(
                 .map(|condition| Precondition { jet: condition.jet.or(engine.filter(|_| !condition.holds)), ..condition }),
         );
         notes.extend(planned.notes.iter().chain(&planned.warnings).cloned());
+        notes.extend(end_without_production(inputs, &sets, options, &conditions)?);
         recovery = Some(planned);
     } else {
         conditions.extend(arranged.conditions.iter().cloned());
@@ -185,6 +188,17 @@ fn plan(
         plan.steps = steps(&plan, options);
     }
     Ok(plan)
+}
+
+/// Names that logs may create go where the user wanted them when the restore began.
+fn with_created(options: &Options, waiting: Option<&Environment>) -> Options {
+    let mut options = options.clone();
+    for (name, place) in waiting.iter().flat_map(|environment| &environment.created) {
+        if !options.map.iter().any(|(other, _)| other == name) {
+            options.map.push((name.clone(), place.into()));
+        }
+    }
+    options
 }
 
 /// H1 to H3: the target.
@@ -232,6 +246,22 @@ fn recovery_of(arranged: &Arranged, options: &Options) -> Result<recover::Plan, 
         recover::PlanError::Storage(error) => PlanError::Storage(error),
         several @ recover::PlanError::SeveralStreams(_) => PlanError::Storage(io::Error::other(several.to_string())),
     })
+}
+
+/// Where production does not continue the sets, the user decides, and has to know which end is left (`ops-3 §4` C3).
+fn end_without_production(
+    inputs: &Inputs,
+    sets: &[FoundSet],
+    options: &Options,
+    conditions: &[Precondition],
+) -> Result<Option<String>, PlanError> {
+    if !conditions.iter().any(|condition| !condition.holds && condition.id.starts_with('C')) {
+        return Ok(None);
+    }
+    let alone = Inputs { production: None, ..inputs.clone() };
+    let planned = recovery_of(&arrange(&alone, sets, options)?, options)?;
+    let end = planned.end.filter(|_| planned.possible);
+    Ok(end.map(|end| format!("without the logs of production the databases come to the end of the sets, {end}")))
 }
 
 /// What later sets cannot mend stands in the way now; what they may bring is told.
@@ -342,11 +372,13 @@ fn steps(plan: &Plan, options: &Options) -> Vec<Step> {
     };
     step("copy the databases and logs into a hidden working folder beside the target", &from, &to, &["H1", "H2", "H3"]);
     if options.last_set {
-        let action = format!("complete the headers from the trailers, up to generation {}", plan.environment.high);
+        let action = format!("complete the headers from the trailers, up to generation {}", Generation(environment.high));
         step(&action, &databases, &databases, &["H8", "H9", "H10", "H12"]);
         let all: Vec<String> = to.iter().filter(|path| path.starts_with(LOGS)).cloned().collect();
-        let action = format!("replay the logs from generation {} to their end", plan.environment.low);
-        step(&action, &all, &databases, &["H4", "H5", "H6", "C2", "C5", "C6"]);
+        let action = format!("replay the logs from generation {} to their end", Generation(environment.low));
+        let held = |id: &&'static str| plan.preconditions.iter().any(|condition| condition.id == *id);
+        let chain: Vec<&str> = ["H4", "H5", "H6", "C2", "C5", "C6"].into_iter().filter(held).collect();
+        step(&action, &all, &databases, &chain);
         let written: Vec<String> = databases.iter().cloned().chain([LOGS.to_owned()]).collect();
         step("take back what had not committed, close the databases, and log that", &[], &written, &["chain"]);
         step("verify every page, tree and record of the result", &databases, &[], &["databases"]);

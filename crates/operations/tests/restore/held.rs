@@ -84,6 +84,9 @@ fn a_refused_end_leaves_the_files_waiting_and_says_why() {
     let before = digests(&target);
     let refused = finish(&target, production.as_deref(), &last());
     assert_eq!((refused.code(), refused.broken()[0]), (-611, "C2"));
+    // Which end is left is told, and not chosen (C3).
+    let told = |note: &String| note.starts_with("without the logs of production") && note.contains("00000011,");
+    assert!(refused.plan.notes.iter().any(told), "{:?}", refused.plan.notes);
     assert!(digests(&target) == before);
     // Without production it ends with the set.
     finish(&target, None, &last()).report();
@@ -143,6 +146,34 @@ fn o4_without_its_environment_a_folder_is_restored_by_what_its_headers_say() {
     let dump = &engine_dumps(&stage("full+inc1").told("dump", "jsonl"))[0].1;
     compare_dump("full+inc1", &out.join("db1.edb"), dump, Tables::Users, &mut problems);
     assert!(problems.is_empty(), "{problems:?}");
+}
+
+#[test]
+fn no_damage_of_a_restore_env_is_trusted() {
+    let Some(folder) = stream() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let target = place.path().join("target");
+    restore(&inputs(&folder, &["full"], None), &target, &Options::default()).report();
+    let good = fs::read(target.join(NAME)).unwrap();
+    let mut random = 1_u32;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        usize::try_from(random >> 8).unwrap() % below
+    };
+    let before = digests(&folder);
+    for _ in 0..200 {
+        let mut bad = good.clone();
+        for _ in 0..=next(3) {
+            let at = next(bad.len());
+            bad[at] = b"0\"/.{}[],:xZ\\\n"[next(14)];
+        }
+        fs::write(target.join(NAME), &bad).unwrap();
+        // Whatever comes out, it comes without a panic; a plan is only made where every file is in the folder.
+        if let Ok(plan) = waiting(&target, None, None, &last()) {
+            assert!(plan.environment.databases.iter().all(|database| target.join(&database.destination).is_file()));
+        }
+    }
+    assert!(digests(&folder) == before);
 }
 
 #[test]

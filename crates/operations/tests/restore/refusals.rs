@@ -93,6 +93,18 @@ fn h5_logs_of_another_stream_among_those_of_the_set_are_refused() {
 }
 
 #[test]
+fn o3_a_set_of_another_instance_is_not_added_to_files_that_wait() {
+    let Some(folder) = stream() else { return };
+    let copies = Copies::of(&folder, &["full", "inc1"]);
+    for name in names(&copies.path("inc1")) {
+        fs::rename(copies.path("inc1").join(&name), copies.path("inc1").join(name.replace("edb", "e01"))).unwrap();
+    }
+    restore(&copies.inputs(&["full"], None), &copies.path("target"), &Options::default()).report();
+    assert_eq!(copies.refused(&copies.inputs(&["inc1"], None), &Options::default()), ("O3", -555));
+    assert_eq!(copies.refused(&copies.inputs(&["inc1"], None), &last()), ("O3", -555));
+}
+
+#[test]
 fn o19_a_log_that_two_sets_have_is_taken_from_the_one_in_which_it_is_whole() {
     let Some(folder) = stream() else { return };
     for (damaged, whole) in [("full", "inc1"), ("inc1", "full")] {
@@ -126,6 +138,19 @@ fn a_snapshot_or_a_crashed_folder_is_no_online_set() {
     let Some(set) = engine_set("backup-snapshot-4k") else { return };
     let copies = Copies::of(&set.folder(), &["before"]);
     assert_eq!(copies.refused(&copies.inputs(&["before"], None), &last()), ("H8", -615));
+}
+
+#[test]
+fn old_copies_with_their_logs_are_no_online_sets_either() {
+    use anchorlog_testkit::data::engine_sets;
+    let rolled = engine_sets().into_iter().filter(|set| set.name.starts_with("rollforward-") || set.name == "backup-interrupted");
+    for set in rolled {
+        let copies = Copies::of(&set.folder(), &["before"]);
+        let has_database = set.name != "rollforward-logsonly";
+        let (id, jet) = copies.refused(&copies.inputs(&["before"], None), &last());
+        // Logs alone make no restore: a set is of databases.
+        assert_eq!((id, jet), if has_database { ("H8", -615) } else { ("something", -1) }, "{}", set.name);
+    }
 }
 
 #[test]

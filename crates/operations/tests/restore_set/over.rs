@@ -305,3 +305,23 @@ fn rights_and_times_come_back() {
     let metadata = fs::metadata(out.join("db1.edb")).unwrap();
     assert_eq!((metadata.permissions().mode() & 0o777, metadata.modified().unwrap()), (0o640, time));
 }
+
+#[test]
+fn p30_p31_p36_every_predicate_of_a_procedure_is_told_in_the_order_of_the_reference() {
+    let Some((store, id, folder)) = crashed() else { return };
+    let group = copy_of("rollforward-crash-2db", "after");
+    let over = |root: &Path| Target::Over(root.to_owned());
+    let one = Options { databases: vec!["db1.edb".into()], ..Options::default() };
+    let numbers = |target: &Target, options: &Options| -> Vec<u32> {
+        let plan = store.plan(&id, target, options);
+        let mut numbers: Vec<u32> = plan.predicates.iter().filter_map(|it| it.id.strip_prefix('P')?.parse().ok()).collect();
+        numbers.dedup();
+        numbers
+    };
+    assert_eq!(numbers(&over(folder.path()), &Options::default()), (25..=31).collect::<Vec<_>>());
+    assert_eq!(numbers(&over(group.path()), &one), (32..=36).collect::<Vec<_>>());
+    let expected: Vec<u32> = std::iter::once(25).chain(37..=66).filter(|number| ![41, 42].contains(number)).collect();
+    // P41 and P42 are of dirty databases; P48 of those that knew their last log.
+    let told: Vec<u32> = expected.into_iter().filter(|number| *number != 48).collect();
+    assert_eq!(numbers(&over(folder.path()), &forward(Forward::All)), told);
+}

@@ -25,7 +25,7 @@ pub(super) fn databases(
 ) -> BTreeMap<PathBuf, HeaderPage> {
     let mut headers = BTreeMap::new();
     for candidate in candidates {
-        let (page, lowest, highest) = match out_of_backup(folder, &candidate.path, stream, page_size) {
+        let (mut page, lowest, highest) = match out_of_backup(folder, &candidate.path, stream, page_size) {
             Ok(found) => found,
             Err(error) => {
                 predicates.push(of_backup(Err(error)));
@@ -35,7 +35,6 @@ pub(super) fn databases(
         let name = candidate.path.display();
         predicates.push(of_backup(Ok(format!("{name} was copied from generation {lowest} to {highest}"))));
         let (starts, ends) = (spans_start(set, lowest, &candidate.path), spans_end(set, highest, &candidate.path));
-        let mut page = page;
         headers::restored(&mut page.header, set.high);
         if starts.outcome.is_ok() && ends.outcome.is_ok() {
             headers.insert(candidate.path.clone(), page);

@@ -15,7 +15,7 @@ use std::path::Path;
 /// The files that go into the result: everything of the family, and whatever is named like a file of a stream.
 pub(super) fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Path, u64)> {
     let takes_part = |content: &Content, name: &str| match content {
-        Content::RevertSnapshot => false,
+        Content::RevertSnapshot | Content::RestoreEnvironment => false,
         Content::Unknown | Content::Empty => names::parse(name).is_some(),
         _ => true,
     };

@@ -186,3 +186,47 @@ pub(super) fn origin_of(origin: &Origin) -> String {
         Origin::Disk(path) => path.display().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(number: u8, events: &[(u32, Event, &str)]) -> Life {
+        let event = |(generation, event, path): &(u32, Event, &str)| (LogPosition::new(*generation, 1, 0), *event, (*path).to_owned());
+        Life { signature: Signature([number; 28]), events: events.iter().map(event).collect() }
+    }
+
+    fn broken(predicates: &[Predicate]) -> Vec<(&str, Refusal)> {
+        predicates.iter().filter(|predicate| !predicate.holds).filter_map(|it| Some((it.id, it.refusal?))).collect()
+    }
+
+    #[test]
+    fn p56_another_database_under_the_path_ends_a_life() {
+        let part = Part { shown: "a".into(), signature: Signature([1; 28]), place: "a.edb".into() };
+        let first = life(1, &[(5, Event::Attached, "R:\\a.edb"), (6, Event::Detached, "R:\\a.edb")]);
+        let (mut alone, mut ended, mut detached) = (Vec::new(), Vec::new(), Vec::new());
+        judge(std::slice::from_ref(&first), std::slice::from_ref(&part), &Chain::default(), &mut alone);
+        assert_eq!(broken(&alone), []);
+        let second = life(2, &[(7, Event::Created, "r:\\A.edb")]);
+        judge(&[first.clone(), second], std::slice::from_ref(&part), &Chain::default(), &mut ended);
+        assert_eq!(broken(&ended), [("P56", Refusal::DbSign)]);
+        // One that lay there before ends nothing.
+        let earlier = life(2, &[(3, Event::Attached, "R:\\a.edb"), (4, Event::Detached, "R:\\a.edb")]);
+        judge(&[first, earlier], &[part], &Chain::default(), &mut detached);
+        assert_eq!(broken(&detached), []);
+    }
+
+    #[test]
+    fn o15_p65_what_the_logs_leave_attached_must_be_here_or_named() {
+        let gone = life(1, &[(5, Event::Listed, "R:\\a.edb"), (6, Event::Detached, "R:\\a.edb")]);
+        let made = life(2, &[(5, Event::Created, "R:\\b.edb")]);
+        let here = life(3, &[(5, Event::Listed, "R:\\c.edb")]);
+        let missing = life(4, &[(5, Event::Listed, "R:\\d.edb"), (7, Event::Attached, "R:\\d.edb")]);
+        let lives = [gone, made, here, missing];
+        let (mut refused, mut named) = (Vec::new(), Vec::new());
+        accounted(&lives, &[Signature([3; 28])], &[], &mut refused);
+        assert_eq!(broken(&refused), [("P65", Refusal::OtherDb)]);
+        accounted(&lives, &[Signature([3; 28])], &["D.EDB".into()], &mut named);
+        assert_eq!(broken(&named), []);
+    }
+}
