@@ -48,13 +48,17 @@ impl Restored {
 /// The databases that are wanted, with what is wrong with the wish itself.
 pub(super) fn choose(vault: &Arc<dyn Vault>, set: &KnownSet, options: &Options, out: &mut Vec<Predicate>) -> Vec<Restored> {
     let logged = logged_paths(set);
+    let all: Vec<(&FilePart, &DatabaseFacts)> = set.manifest.databases().collect();
     let called = |part: &FilePart, facts: &DatabaseFacts, wanted: &str| {
+        // A whole name means that stream alone, though other names may end with it.
+        if all.iter().any(|(other, _)| other.name.as_str() == wanted) {
+            return part.name.as_str() == wanted;
+        }
         let paths = logged.get(&facts.signature.0).into_iter().flatten();
         wanted.eq_ignore_ascii_case(&hex::encode(facts.signature.0))
             || means(wanted, part.name.as_str())
             || paths.into_iter().any(|path| means(wanted, path))
     };
-    let all: Vec<(&FilePart, &DatabaseFacts)> = set.manifest.databases().collect();
     let mut restored = Vec::new();
     for (part, facts) in &all {
         let named = |list: &[String]| list.iter().any(|wanted| called(part, facts, wanted));

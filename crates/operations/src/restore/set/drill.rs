@@ -15,6 +15,7 @@ use anchorlog_storage::{DiskFolder, Folder as _};
 use anchorlog_vault::{SetId, Vault};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -56,40 +57,65 @@ pub fn drill(
         ReadBackError::Vault(error) => error.into(),
         ReadBackError::Differs { .. } => damaged(set, error.to_string()),
     })?;
-    let out = scratch.join("drill");
-    let plan = choose(vault, history, known, &out, options)?;
-    let place = clear_place(&Place::Out(out))?;
-    let (work, report, _) = build(&plan, &place, ambient, progress)?;
-    let mut contents = Vec::new();
-    for database in &report.databases {
-        let name = plan.stream_at(Path::new(&database.path)).unwrap_or_else(|| database.path.clone());
-        if !progress.goes_on() {
-            return Err(Error::Interrupted);
-        }
-        contents.push(contents_of(&work.folder(), Path::new(&database.path), name)?);
+    let mut replay = ReplayProof::default();
+    for databases in streams_of(known) {
+        let options = Options { databases, ..options.clone() };
+        one_stream(vault, history, known, scratch, &options, ambient, progress, &mut replay)?;
     }
-    drop(work);
     let proofs = Proof::among(&vault.attachments(set)?, &known.manifest);
     let first = proofs.iter().filter_map(|proof| proof.replay.as_ref()).find(|replay| !replay.contents.is_empty());
     if let Some(first) = first {
-        compare(set, first, &contents)?;
+        compare(set, first, &replay.contents)?;
     }
-    let run = report.run.as_ref();
-    let replay = ReplayProof {
-        generations: run.and_then(|run| run.generations).map(|(first, last)| (first.0, last.0)),
-        databases: report.databases.iter().map(|database| (database.path.clone(), database.verdict.to_string())).collect(),
-        end: run.map(|run| run.end.to_string()),
-        contents,
-    };
     let compared = first.is_some();
     Proof::new(Level::L4, ambient.now().into(), streams, Some(replay.clone())).attach(&**vault, set)?;
     Ok(Drilled { set: set.to_string(), level: Level::L4, replay, compared })
 }
 
+/// The databases of each log stream, by their signatures: one replay knows one stream.
+fn streams_of(set: &KnownSet) -> Vec<Vec<String>> {
+    let mut streams: BTreeMap<[u8; 28], Vec<String>> = BTreeMap::new();
+    for (part, facts) in set.manifest.databases() {
+        streams.entry(facts.log_signature.0).or_default().push(part.name.to_string());
+    }
+    streams.into_values().collect()
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a drill is given, for one stream")]
+fn one_stream(
+    vault: &Arc<dyn Vault>,
+    history: &History,
+    set: &KnownSet,
+    scratch: &Path,
+    options: &Options,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+    replay: &mut ReplayProof,
+) -> Result<(), Error> {
+    let out = scratch.join("drill");
+    let plan = choose(vault, history, set, &out, options)?;
+    let place = clear_place(&Place::Out(out))?;
+    let (work, report, _) = build(&plan, &place, ambient, progress)?;
+    for database in &report.databases {
+        let name = plan.stream_at(Path::new(&database.path)).unwrap_or_else(|| database.path.clone());
+        if !progress.goes_on() {
+            return Err(Error::Interrupted);
+        }
+        replay.contents.push(contents_of(&work.folder(), Path::new(&database.path), name)?);
+        replay.databases.push((database.path.clone(), database.verdict.to_string()));
+    }
+    if let Some(run) = &report.run {
+        replay.generations = run.generations.map(|(first, last)| (first.0, last.0)).or(replay.generations);
+        replay.end = Some(run.end.to_string());
+    }
+    Ok(())
+}
+
 /// With the logs of the set where they can be replayed; clean databases alone as they are.
 fn choose(vault: &Arc<dyn Vault>, history: &History, set: &KnownSet, out: &Path, options: &Options) -> Result<Plan, Error> {
-    let has_logs = set.manifest.logs().next().is_some();
-    let clean = set.manifest.databases().all(|(_, facts)| facts.is_clean());
+    let own = || set.manifest.databases().filter(|(part, _)| options.databases.iter().any(|name| name == part.name.as_str()));
+    let has_logs = set.manifest.logs().any(|(_, log)| own().any(|(_, facts)| facts.log_signature == log.signature));
+    let clean = own().all(|(_, facts)| facts.is_clean());
     let target = Target::New(out.to_owned());
     let with = |forward| plan(vault, history, &set.id, &target, &Options { forward, ..options.clone() });
     let first = with(if has_logs || !clean { Forward::Set } else { Forward::No })?;

@@ -192,7 +192,8 @@ mod tests {
     use super::*;
 
     fn life(number: u8, events: &[(u32, Event, &str)]) -> Life {
-        let event = |(generation, event, path): &(u32, Event, &str)| (LogPosition::new(*generation, 1, 0), *event, (*path).to_owned());
+        let event =
+            |(generation, event, path): &(u32, Event, &str)| (LogPosition::new(*generation, 1, 0), *event, (*path).to_owned());
         Life { signature: Signature([number; 28]), events: events.iter().map(event).collect() }
     }
 
