@@ -2,7 +2,7 @@
 
 use crate::common::{Store, copy_of, digests, fresh};
 use anchorlog_operations::backup;
-use anchorlog_operations::restore::set::{Options, Target};
+use anchorlog_operations::restore::set::{Options, Target, files};
 use anchorlog_operations::sets::Role;
 use anchorlog_testkit::data::{copy_folder, engine_sets, oracles};
 use std::fs;
@@ -52,4 +52,17 @@ fn every_clean_folder_of_the_sets_goes_into_a_vault_and_comes_back_equal() {
     }
     assert!(made > 20, "only {made} folders");
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), wrong.len() + made, wrong.join("\n"));
+}
+
+#[test]
+fn a_file_whose_name_no_stream_may_have_comes_back_under_its_own() {
+    let (source, store, (keep, out)) = (copy_of("clean-4k", "clean"), Store::new(), fresh());
+    fs::rename(source.path().join("db1.edb"), source.path().join("100%.edb")).unwrap();
+    fs::rename(source.path().join("db1.jfm"), source.path().join("100%.jfm")).unwrap();
+    let set = store.add(source.path());
+    store.restore(&set, &Target::New(out.clone()), &Options::default()).unwrap();
+    assert_eq!(digests(&out), digests(source.path()));
+    let raw = keep.path().join("raw");
+    files(&store.vault, &store.set(&set), &[], &raw, &mut ()).unwrap();
+    assert_eq!(digests(&raw), digests(source.path()));
 }

@@ -1,7 +1,7 @@
 //! The databases of a set that are restored, where each goes, and what must hold of each by itself (P28, P35, P54).
 
 use super::options::{Options, file_name, means};
-use super::stored::Stored;
+use super::stored::{Stored, place_of};
 use crate::backup::{Predicate, Refusal};
 use crate::identify::{Content, content_of};
 use crate::sets::{DatabaseFacts, FilePart, KnownSet, Role};
@@ -67,7 +67,7 @@ pub(super) fn choose(vault: &Arc<dyn Vault>, set: &KnownSet, options: &Options, 
         }
         let to = options.map.iter().find(|(wanted, _)| called(part, facts, wanted)).map(|(_, to)| to.clone());
         let mapped = to.is_some();
-        let place = to.unwrap_or_else(|| PathBuf::from(part.name.as_str()));
+        let place = to.unwrap_or_else(|| place_of(&part.name));
         restored.push(restore(vault, set, part, facts, place, mapped));
     }
     let lost = |list: &mut dyn Iterator<Item = &String>| -> Vec<String> {
@@ -115,7 +115,7 @@ fn restore(
         let of_role = set.manifest.of_role(role).filter(|other| Path::new(other.name.as_str()).parent() == folder);
         of_role
             .map(|other| {
-                let name = Path::new(other.name.as_str());
+                let name = place_of(&other.name);
                 let stem = if mapped { place.file_stem() } else { name.file_stem() };
                 let mut file = stem.unwrap_or_default().to_owned();
                 if let Some(extension) = name.extension() {

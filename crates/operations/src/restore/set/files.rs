@@ -3,14 +3,14 @@
 use super::error::{Error, storage};
 use super::options::means;
 use super::stage::{give_back, go_on, write};
-use super::stored::{Stored, StreamError};
+use super::stored::{Stored, StreamError, place_of};
 use crate::recover::{Place, Progress, clear_place, work_place};
 use crate::sets::{FilePart, KnownSet};
 use anchorlog_format::jet::JetCode;
 use anchorlog_storage::publish::WorkFolder;
 use anchorlog_vault::Vault;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Files that were written.
@@ -57,7 +57,11 @@ pub fn files(
     for (at, part) in parts.iter().enumerate() {
         go_on(progress.step(part.name.as_str(), at, parts.len()))?;
         let stored = Stored::new(vault, &set.id, &part.name, part.size);
-        let to = work.path().join(part.name.as_str());
+        let below = place_of(&part.name);
+        if !below.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(failed(format!("{} leads out of the target", part.name), Some(JetCode::INVALID_PARAMETER)));
+        }
+        let to = work.path().join(&below);
         let damaged = |reason: String| Error::Damaged {
             set: set.id.to_string(),
             stream: part.name.to_string(),
@@ -75,7 +79,7 @@ pub fn files(
             return Err(damaged(format!("it reads back with {size} bytes and the SHA-256 {}", hex::encode(digest))));
         }
         report.not_given_back.extend(give_back(&to, &part.owner, part.role, true));
-        report.files.push((PathBuf::from(part.name.as_str()), size, hex::encode(digest)));
+        report.files.push((below, size, hex::encode(digest)));
     }
     work.publish_as(out).map_err(storage(out.display().to_string()))?;
     Ok(report)

@@ -363,7 +363,7 @@ fn layout(plan: &Plan, history: &History, existing: &Existing, signature: &Signa
         .next_back();
     let stored = history.of_stream(signature).rev().find_map(|set| {
         let mut logs = set.manifest.logs().filter(|(_, facts)| facts.signature == *signature);
-        logs.next().and_then(|(part, _)| Path::new(part.name.as_str()).parent().map(Path::to_path_buf))
+        logs.next().and_then(|(part, _)| super::stored::place_of(&part.name).parent().map(Path::to_path_buf))
     });
     let beside = || plan.restored.first().and_then(|database| database.file.place.parent().map(Path::to_path_buf));
     let folder =

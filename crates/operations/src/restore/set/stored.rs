@@ -2,8 +2,10 @@
 
 use anchorlog_storage::File;
 use anchorlog_vault::{Name, SetId, Vault};
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes read from the vault at once.
@@ -50,6 +52,41 @@ impl Stored {
             offset += read as u64;
         }
     }
+}
+
+/// The place that a stream's name was made of: `%` and two hexadecimal digits are a byte that a name may not hold. A part that would lead
+/// elsewhere stays as it is written.
+pub(super) fn place_of(name: &Name) -> PathBuf {
+    name.as_str().split('/').map(|part| decoded(part).unwrap_or_else(|| part.into())).collect()
+}
+
+fn decoded(part: &str) -> Option<OsString> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| byte == b'%');
+        let Some(code) = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()) else {
+            bytes.push(byte);
+            rest = behind;
+            continue;
+        };
+        bytes.push(code);
+        rest = behind.get(2..)?;
+    }
+    let leads_out = matches!(bytes.as_slice(), b"" | b"." | b"..") || bytes.iter().any(|byte| matches!(byte, 0 | b'/'));
+    if leads_out { None } else { of_bytes(bytes) }
+}
+
+#[cfg(unix)]
+fn of_bytes(bytes: Vec<u8>) -> Option<OsString> {
+    Some(std::os::unix::ffi::OsStringExt::from_vec(bytes))
+}
+
+#[cfg(not(unix))]
+fn of_bytes(bytes: Vec<u8>) -> Option<OsString> {
+    // Elsewhere such a byte separates folders, or cannot be in a name.
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.contains(['\\', ':'])).then(|| text.into())
 }
 
 /// Why a stream was not read to its end.
@@ -108,5 +145,21 @@ impl File for OpenStored {
     }
     fn sync(&self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_its_stream_was_named_after_and_never_leads_out() {
+        let place = |text: &str| place_of(&Name::new(text).unwrap()).display().to_string();
+        assert_eq!(place("db/Mail 1.edb"), "db/Mail 1.edb");
+        assert_eq!(place("100%25.edb"), "100%.edb");
+        assert_eq!(place("a%2"), "a%2");
+        for text in ["%2E%2E/a", "a/%2F", "a%00b", "%2e"] {
+            assert_eq!(place(text), text);
+        }
     }
 }
