@@ -10,7 +10,7 @@ const SET: &str = "micro-sessions-written";
 
 /// Writes `crates/cli/demo/crash.tar.lz4`: `db/`, `log/`, and `engine-dump.jsonl`, the rows as Microsoft's engine recovered them.
 ///
-/// LZ4, because its decoder is plain Rust: the demo must build where there is no C compiler.
+/// LZ4, because its decoder is small and plain Rust.
 pub fn pack() -> Result<(), String> {
     let set = data::engine_set(SET).ok_or(format!("{SET} is not here: ../shared/data must stand beside the checkout"))?;
     let folder = set.folder();

@@ -1,5 +1,9 @@
 //! The command line.
 
+pub mod backup;
+pub mod restore;
+pub mod vault;
+
 use anchorlog_format::units::{LogPosition, LogTime};
 use clap::{Args, Parser, Subcommand};
 use std::num::NonZeroUsize;
@@ -34,6 +38,20 @@ pub enum Command {
     Dump(Dump),
     /// Bring a dirty database and its logs to a clean database, without touching them
     Recover(Recover),
+    /// Make a vault, and look after it: a repository of backup sets in restic's format
+    Vault(vault::VaultArguments),
+    /// Show the sets of a vault, and what is in them
+    Sets(vault::SetsArguments),
+    /// Back up databases and logs into a vault
+    Backup(backup::BackupArguments),
+    /// Restore sets of a vault, or online backup sets made elsewhere
+    Restore(restore::RestoreArguments),
+    /// Prove sets: restore them for a while, replay, verify, hash every table and compare
+    Drill(restore::DrillArguments),
+    /// For every log of a folder: why it must stay, or why it may go
+    Chain(backup::ChainArguments),
+    /// Move logs that nothing needs and a proved set holds into quarantine
+    Purge(backup::PurgeArguments),
     /// Recover a small crashed database that comes with the program
     Demo(Demo),
 }
@@ -114,13 +132,20 @@ pub struct Dump {
   anchorlog recover evidence/sru --out recovered                  databases and logs found by themselves, result proved
   anchorlog recover --database a/mail.edb --logs b/logs --out new files that lie apart
   anchorlog recover DIR --out new --without-undo                  redo only: more logs can follow later
-  anchorlog recover DIR --out new --accept-loss 0x1A              go without the logs from generation 0x1A on")]
+  anchorlog recover DIR --out new --accept-loss 0x1A              go without the logs from generation 0x1A on
+  anchorlog recover --hard SET --out new                          an online backup set, to the end of its logs
+  anchorlog recover --hard SET --out new --production E:/logs     and on into the logs that production still has
+  anchorlog recover --hard WAITING --dry-run                      a restore that waits: what its end would be
+
+An online backup is copied while the database is in use: its header says where the copy began, a page behind the last one says where it
+ended, and the logs between the two belong to it. Such a database is never recovered like a crashed one (-544), and a crashed one never
+like a set (-615). A hard recovery undoes what is open at the end of the logs; a set that comes later can then no longer be added.")]
 pub struct Recover {
     /// The folder with the databases and logs; sub-folders are looked at as well
     #[arg(required_unless_present_all = ["database", "logs"])]
     pub folder: Option<PathBuf>,
     /// Where the result goes: a folder that does not exist yet, or is empty
-    #[arg(long, short, value_name = "DIR", required_unless_present_any = ["in_place", "dry_run"], conflicts_with = "in_place")]
+    #[arg(long, short, value_name = "DIR", required_unless_present_any = ["in_place", "dry_run", "hard"], conflicts_with = "in_place")]
     pub out: Option<PathBuf>,
     /// Put the result in the place of the originals, which are set aside
     #[arg(long, requires = "folder")]
@@ -128,6 +153,18 @@ pub struct Recover {
     /// Show the plan, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Hard recovery: the folder holds an online backup set, or a restore that waits for its end (Restore.env). Databases are brought
+    /// to the end of the logs and then take no more: give it when the last set is there. Without --out the result takes the place of the
+    /// files that waited, which are set aside
+    #[arg(long, requires = "folder", conflicts_with_all = ["database", "logs", "without_undo", "accept_loss", "to",
+        "ignore_missing_database", "no_create"])]
+    pub hard: bool,
+    /// With --hard: go on into the logs of this folder, where they continue the set
+    #[arg(long, value_name = "DIR", requires = "hard")]
+    pub production: Option<PathBuf>,
+    /// With --production: the instance runs, so leave its current log alone
+    #[arg(long, requires = "production")]
+    pub closed_logs_only: bool,
     /// A database that lies elsewhere
     #[arg(long, value_name = "FILE")]
     pub database: Vec<PathBuf>,

@@ -29,6 +29,13 @@ fn main() -> ExitCode {
         Command::Verify(verify) => commands::verify::run(&verify, json, arguments.quiet),
         Command::Dump(dump) => commands::dump::run(&dump, json),
         Command::Recover(recover) => commands::recover::run(&recover, json, arguments.quiet),
+        Command::Vault(vault) => commands::vault::run(&vault.command, json),
+        Command::Sets(sets) => commands::sets::run(&sets.command, json),
+        Command::Backup(backup) => commands::backup::run(&backup.command, json, arguments.quiet),
+        Command::Restore(restore) => commands::restore::run(&restore.command, json, arguments.quiet),
+        Command::Drill(drill) => commands::drill::run(&drill, json, arguments.quiet),
+        Command::Chain(chain) => commands::chain::run(&chain, json),
+        Command::Purge(purge) => commands::purge::run(&purge, json),
         Command::Demo(demo) => commands::demo::run(&demo, json),
     };
     exit.unwrap_or_else(|trouble| trouble.report(json)).into()

@@ -1,6 +1,7 @@
 //! Progress on standard error: a bar on a terminal, plain lines elsewhere, JSON events with `--json`.
 
 use crate::interrupt;
+use anchorlog_operations::backup;
 use anchorlog_operations::recover::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -68,6 +69,67 @@ impl Progress for Shown {
     }
 
     fn goes_on(&mut self) -> bool {
+        !interrupt::asked()
+    }
+}
+
+/// The same in bytes.
+pub struct Bytes {
+    shown: Shown,
+    done: u64,
+    total: u64,
+    /// Hundredths of the total that were told.
+    told: u64,
+}
+
+impl Bytes {
+    /// What fits standard error.
+    pub fn new(json: bool, quiet: bool) -> Self {
+        let shown = Shown::new(json, quiet);
+        if let Shown::Bar(bar) = &shown
+            && let Ok(style) = ProgressStyle::with_template(
+                "{prefix:>12} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {msg} ({eta})",
+            )
+        {
+            bar.set_style(style);
+        }
+        Self { shown, done: 0, total: 0, told: 0 }
+    }
+}
+
+impl backup::Progress for Bytes {
+    fn phase(&mut self, name: &str, bytes: u64) -> bool {
+        (self.done, self.total, self.told) = (0, bytes, 0);
+        match &self.shown {
+            Shown::Bar(bar) => {
+                bar.reset();
+                bar.set_length(bytes);
+                bar.set_prefix(name.to_owned());
+                bar.set_message(String::new());
+            }
+            Shown::Lines => eprintln!("{name} ({})", crate::render::bytes(bytes)),
+            Shown::Json => eprintln!("{}", json!({ "phase": name, "bytes": bytes })),
+            Shown::Quiet => {}
+        }
+        !interrupt::asked()
+    }
+
+    fn bytes(&mut self, file: &str, bytes: u64) -> bool {
+        self.done = self.done.saturating_add(bytes);
+        match &self.shown {
+            Shown::Bar(bar) => {
+                bar.set_position(self.done);
+                bar.set_message(file.to_owned());
+            }
+            Shown::Json => {
+                let hundredths = self.done.saturating_mul(100) / self.total.max(1);
+                if hundredths > self.told {
+                    self.told = hundredths;
+                    eprintln!("{}", json!({ "file": file, "at": self.done, "of": self.total }));
+                }
+            }
+            Shown::Lines | Shown::Quiet => {}
+        }
         !interrupt::asked()
     }
 }

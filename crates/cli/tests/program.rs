@@ -246,6 +246,7 @@ fn the_demo_recovers_its_own_database_and_equals_the_engine() {
     assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0, "the demo leaves nothing behind");
     let kept = anchorlog(&["demo", "--keep", "kept", "--json"], here.path());
     assert_eq!(json(&kept)["equal_to_the_engine"], true);
+    assert_eq!(json(&kept)["restored_equal_to_the_engine"], true);
     assert!(here.path().join("kept/recovered/db/db1.edb").exists());
 }
 

@@ -194,7 +194,10 @@ fn what_is_missing_is_made_anew_or_passed_over_only_as_told() {
 #[test]
 fn every_command_says_how_it_is_used() {
     let here = tempfile::tempdir().unwrap();
-    for command in ["inspect", "explain", "verify", "dump", "recover", "demo"] {
+    for command in [
+        "inspect", "explain", "verify", "dump", "recover", "vault", "sets", "backup", "restore", "drill", "chain", "purge",
+        "demo",
+    ] {
         let output = anchorlog(&[command, "--help"], here.path());
         assert_eq!(code(&output), 0);
         assert!(said(&output).contains("Usage:"), "{command}");

@@ -1,5 +1,6 @@
 //! What a file is, by its content and never by its name (`db-1 §4.1`, `log-1 §4`, `§11`).
 
+use crate::restore::environment;
 use anchorlog_checksum::{PageVerdict, verify_header_xor, verify_page};
 use anchorlog_format::database::flush_map::{FlushMapHeader, MapFault};
 use anchorlog_format::database::header::HEADER_MAGIC;
@@ -63,6 +64,8 @@ pub enum Content {
     DamagedFlushMap(MapFault),
     /// A file kept ready for a log: a reserve log, or the next one, filled and not begun.
     Prepared,
+    /// What a restore wrote down.
+    RestoreEnvironment,
     /// A revert snapshot.
     RevertSnapshot,
     /// Not one byte.
@@ -87,6 +90,7 @@ impl Content {
             Self::FlushMap(_) => "flush map".into(),
             Self::DamagedFlushMap(fault) => format!("flush map that cannot be used: {fault}"),
             Self::Prepared => "prepared log (reserve or temporary), not begun".into(),
+            Self::RestoreEnvironment => "restore environment".into(),
             Self::RevertSnapshot => "revert snapshot".into(),
             Self::Empty => "empty file".into(),
             Self::Unknown => "unknown".into(),
@@ -126,6 +130,9 @@ pub fn content_of(file: &dyn File, size: u64) -> io::Result<Content> {
     }
     if let Some(content) = by_what_is_left(&start) {
         return Ok(content);
+    }
+    if environment::is_environment(&start) {
+        return Ok(Content::RestoreEnvironment);
     }
     if is_fill(&start) {
         return Ok(if size >= HEADER_SIZE as u64 { Content::Prepared } else { Content::Unknown });

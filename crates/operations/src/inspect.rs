@@ -1,5 +1,6 @@
 //! Every field of a file of the family, by plain and by Microsoft's name.
 
+mod environment;
 mod page;
 mod record;
 mod section;
@@ -9,6 +10,7 @@ pub use record::{RecordView, records};
 pub use section::{FieldView, Section, short};
 
 use crate::identify::{Content, Identified, identify};
+use crate::restore::Environment;
 use anchorlog_format::database::flush_map::{FlushMapPage, MAP_PAGE};
 use anchorlog_format::database::{Copies, DatabaseHeader, HeaderPage, Trailer};
 use anchorlog_format::finding::{Finding, Place, Severity};
@@ -72,6 +74,10 @@ pub fn inspect(folder: &dyn Folder, path: &Path, shown: &str) -> io::Result<Insp
         Content::DamagedCheckpoint(error) => inspection.error(error.jet(), error.to_string()),
         Content::FlushMap(_) => flush_map(&*file, identified.size, &mut inspection)?,
         Content::DamagedFlushMap(fault) => inspection.error(fault.jet(), fault.to_string()),
+        Content::RestoreEnvironment => match Environment::of_file(&*file) {
+            Ok(environment) => inspection.sections = environment::sections(&environment),
+            Err(error) => inspection.error(JetCode::FILE_INVALID_TYPE, error.to_string()),
+        },
         Content::StreamingFile | Content::Prepared | Content::RevertSnapshot | Content::Empty | Content::Unknown => {}
     }
     Ok(inspection)

@@ -107,13 +107,13 @@ impl LogEnding {
         self.begin.attachments.clear();
     }
 
-    /// Recovery has ended.
+    /// Recovery has ended; `hard`: that of a backup set.
     ///
     /// # Errors
     /// Any error of the log.
-    pub fn quit(&mut self, undo_from: LogPosition, redo_from: LogPosition) -> Result<LogPosition> {
+    pub fn quit(&mut self, undo_from: LogPosition, redo_from: LogPosition, hard: bool) -> Result<LogPosition> {
         self.writer.start_segment();
-        let term = Term { begin: undo_from, redo_from, hard: 0, time: Some(self.ambient.now()) };
+        let term = Term { begin: undo_from, redo_from, hard: hard.into(), time: Some(self.ambient.now()) };
         let position = self.append(&Operation::RecoveryQuit(term))?;
         if self.writer.fill_segment() == Filled::CloseGeneration {
             self.writer.start_segment();

@@ -69,6 +69,20 @@ pub fn raise(header: &mut DatabaseHeader, generation: Generation, created: LogTi
     }
 }
 
+/// The file is restored from an online backup with logs up to `high`: its required and committed ranges reach there, whatever its trailer
+/// says, and of a log behind the trailer's nobody knows when it was made (`log-5 §16`, `ops-3 §3` H11).
+pub fn restored(header: &mut DatabaseHeader, high: Generation) {
+    header.current_backup.high = high;
+    if high > header.max_committed {
+        header.max_committed = high;
+        header.max_committed_time = LogTime::NONE;
+    }
+    if high > header.max_required {
+        header.max_required = high;
+        header.max_required_time = LogTime::NONE;
+    }
+}
+
 fn make_dirty(header: &mut DatabaseHeader, here: &Here) {
     let generation = here.position.generation;
     let range = DirtyRange { min: generation, max: generation, max_time: here.created };
@@ -137,6 +151,19 @@ pub fn close(header: &mut DatabaseHeader, closing: &Closing) {
     header.snapshot_backup = BackupInfo::default();
     if header.state != DatabaseState::DirtyAndPatched {
         _ = header.set_state(DatabaseState::CleanShutdown, None);
+    }
+}
+
+/// A restored file begins a new history of backups: an incremental one may not build on those of before (`log-5 §9.5`, trap W33). A
+/// DetachDB record forgets the full one alone.
+pub fn forget_history(header: &mut DatabaseHeader, detached_by_record: bool) {
+    header.full_backup = BackupInfo::default();
+    header.full_backup_type = 0;
+    header.incremental_backup_type = 0;
+    if !detached_by_record {
+        header.incremental_backup = BackupInfo::default();
+        header.copy_backup = BackupInfo::default();
+        header.differential_backup = BackupInfo::default();
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod ending;
 pub mod error;
 pub mod flush;
+pub mod hard;
 pub mod hash;
 pub mod headers;
 pub mod implicit;

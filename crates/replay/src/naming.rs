@@ -35,6 +35,14 @@ impl Naming {
         let found = named().find(signed).or_else(|| named().next()).or_else(|| self.candidates.iter().find(signed));
         found.map(|candidate| candidate.path.as_path())
     }
+    /// The file of a set that a logged path means, by what it is and not by its name; else where the user wants a database of that name to be
+    /// made.
+    #[must_use]
+    pub fn resolve_signed(&self, logged: &str, signature: &Signature) -> Option<&Path> {
+        let signed = self.candidates.iter().find(|candidate| candidate.signature.as_ref() == Some(signature));
+        let mapped = || self.map.iter().find(|(name, _)| ends_with(logged, name)).map(|(_, path)| path.as_path());
+        signed.map(|candidate| candidate.path.as_path()).or_else(mapped)
+    }
     /// Where a database is made that the log creates and no file stands for: where the user mapped it; else in the folder that lies to
     /// the logs here as its logged folder lay to the logs there; its logged name is kept.
     #[must_use]
@@ -139,6 +147,15 @@ mod tests {
         naming.map.push(("db/DB1.edb".into(), "elsewhere.edb".into()));
         assert_eq!(naming.resolve(r"R:\db\db1.edb", &signature(1)), Some(Path::new("elsewhere.edb")));
         assert_eq!(naming.resolve(r"R:\mydb\db1.edb", &signature(1)), Some(Path::new("a/db1.edb")));
+    }
+
+    #[test]
+    fn o13_a_database_of_a_set_is_what_its_signature_says_whatever_its_name() {
+        let mut naming = naming();
+        naming.map.push(("new.edb".into(), "made/new.edb".into()));
+        assert_eq!(naming.resolve_signed(r"R:\db\db1.edb", &signature(3)), Some(Path::new("b/moved.edb")));
+        assert_eq!(naming.resolve_signed(r"R:\db\db1.edb", &signature(9)), None);
+        assert_eq!(naming.resolve_signed(r"R:\db\new.edb", &signature(9)), Some(Path::new("made/new.edb")));
     }
 
     #[test]

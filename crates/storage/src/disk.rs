@@ -1,6 +1,7 @@
 //! The real file system.
 
 use crate::{Entry, File, Folder, read_fully};
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -51,22 +52,11 @@ impl DiskFolder {
 
 impl Folder for DiskFolder {
     fn list(&self) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut pending = vec![PathBuf::new()];
-        while let Some(below) = pending.pop() {
-            for entry in fs::read_dir(self.root.join(&below))? {
-                let entry = entry?;
-                let path = below.join(entry.file_name());
-                let metadata = fs::metadata(self.root.join(&path))?;
-                if entry.file_type()?.is_dir() {
-                    pending.push(path);
-                } else if metadata.is_file() {
-                    entries.push(Entry { path, size: metadata.len() });
-                }
-            }
-        }
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(entries)
+        walk(&self.root, PathBuf::new(), |_| false)
+    }
+    fn list_below(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        self.inside(folder)?;
+        walk(&self.root, folder.to_owned(), |error| error.kind() == io::ErrorKind::NotFound)
     }
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(DiskFile(fs::File::open(self.inside(path)?)?)))
@@ -105,6 +95,32 @@ impl Folder for DiskFolder {
         }
         Ok(())
     }
+    fn sync_folders(&self, folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+        folders.iter().try_for_each(|folder| sync_folder(&self.inside(folder)?))
+    }
+}
+
+/// All files of `root` below `start`, ascending by path. `passed_over`: errors on an entry at which it is left out.
+fn walk(root: &Path, start: PathBuf, passed_over: impl Fn(&io::Error) -> bool) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut pending = vec![start];
+    while let Some(below) = pending.pop() {
+        for entry in fs::read_dir(root.join(&below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            let metadata = match fs::metadata(root.join(&path)) {
+                Err(error) if passed_over(&error) => continue,
+                metadata => metadata?,
+            };
+            if entry.file_type()?.is_dir() {
+                pending.push(path);
+            } else if metadata.is_file() {
+                entries.push(Entry { path, size: metadata.len() });
+            }
+        }
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
 }
 
 #[cfg(unix)]

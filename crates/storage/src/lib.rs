@@ -13,6 +13,7 @@ pub use disk::DiskFolder;
 pub use overlay::OverlayFolder;
 pub use publish::WorkFolder;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -62,6 +63,14 @@ pub trait Folder: Send + Sync {
     /// # Errors
     /// Any error of the storage.
     fn list(&self) -> io::Result<Vec<Entry>>;
+    /// All files below one of its folders, ascending by path; their paths begin with that folder. A file that is removed meanwhile may be
+    /// left out.
+    ///
+    /// # Errors
+    /// `NotFound` for a folder that is not there, where the storage has empty folders; any other error of the storage.
+    fn list_below(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        Ok(self.list()?.into_iter().filter(|entry| entry.path.starts_with(folder)).collect())
+    }
     /// Opens a file for reading only.
     ///
     /// # Errors
@@ -92,6 +101,13 @@ pub trait Folder: Send + Sync {
     /// # Errors
     /// Any error of the storage.
     fn sync(&self) -> io::Result<()>;
+    /// Makes creations, renames and deletions in these of its folders durable; those on the way to them are to be named too.
+    ///
+    /// # Errors
+    /// Any error of the storage.
+    fn sync_folders(&self, _folders: &BTreeSet<PathBuf>) -> io::Result<()> {
+        self.sync()
+    }
     /// Whether the file exists.
     fn exists(&self, path: &Path) -> bool {
         self.open(path).is_ok()

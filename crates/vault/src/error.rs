@@ -83,12 +83,15 @@ pub enum Error {
     /// A set or stream of this name was begun before.
     #[error("the stream {0} was stored before")]
     NameTaken(Name),
-    /// A set that must not be forgotten.
-    #[error("set {0} is held")]
-    Held(SetId),
-    /// Another client has a lock.
+    /// A set that must not be forgotten: another needs it, or it was made to stay.
+    #[error("set {0} is held: {1}")]
+    Held(SetId, String),
+    /// Another client has a lock, or took this one's.
     #[error("the vault is locked by {0}")]
     Locked(String),
+    /// The vault is such that this cannot be done with it.
+    #[error("{0}")]
+    Unsupported(String),
     /// Bytes are not as they were written.
     #[error(transparent)]
     Damaged(#[from] Damage),

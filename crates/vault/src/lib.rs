@@ -7,6 +7,7 @@
 
 pub mod error;
 pub mod memory;
+pub mod restic;
 pub mod set;
 
 pub use error::{Damage, Error, Place, Result};
@@ -24,7 +25,7 @@ pub trait Vault: Send + Sync {
     /// Begins a set. Dropped without [`SetWriter::publish`] it leaves nothing that counts.
     ///
     /// # Errors
-    /// Another client's exclusive lock; the storage's.
+    /// A tag that is none; a set that this one needs and that is not there; another client's exclusive lock; the storage's.
     fn begin_set(&self, new: NewSet) -> Result<Box<dyn SetWriter + '_>>;
     /// The manifest with which a set was published.
     ///
@@ -49,7 +50,7 @@ pub trait Vault: Send + Sync {
     /// Forgets sets, with their attachments; the bytes that no set needs go with the next prune.
     ///
     /// # Errors
-    /// A set that is held or unknown: then none is forgotten; another client's lock; the storage's.
+    /// A set that is held, needed by one that stays, or unknown: then none is forgotten; another client's lock; the storage's.
     fn forget(&self, sets: &[SetId]) -> Result<()>;
 }
 
@@ -58,7 +59,7 @@ pub trait SetWriter {
     /// Stores a stream to its end. An error of the source is the set's: it cannot be published any more.
     ///
     /// # Errors
-    /// A name that is taken; the source's error as it was, or the storage's.
+    /// A name that is taken, or that makes a folder of a stream; the source's error as it was, or the storage's.
     fn stream(&mut self, name: &Name, source: &mut dyn Read) -> Result<Receipt>;
     /// The one commit point: the set counts from here on. `manifest`: what it is, as its reader will want it.
     ///

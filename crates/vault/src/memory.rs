@@ -1,5 +1,6 @@
 //! A vault in memory: the model that other vaults are tested against, and what tests of procedures back up to.
 
+use crate::set::{Names, still_needed};
 use crate::{Attachment, Damage, Error, Name, NewSet, Receipt, Result, SetId, SetSummary, SetWriter, StreamReader, Vault};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -40,7 +41,15 @@ impl Vault for MemoryVault {
         Ok(self.lock().iter().map(|set| Ok(SetSummary { id: set.id.clone(), made: set.made.clone() })).collect())
     }
     fn begin_set(&self, new: NewSet) -> Result<Box<dyn SetWriter + '_>> {
-        Ok(Box::new(Writer { vault: self, made: new, streams: BTreeMap::new(), failed: None }))
+        if let Some(fault) = new.fault() {
+            return Err(Error::Unsupported(fault));
+        }
+        let lacking = new.needs.iter().find(|needed| self.lock().iter().all(|set| set.id != **needed));
+        if let Some(lacking) = lacking {
+            return Err(Error::NoSet(lacking.clone()));
+        }
+        let (names, streams) = (Names::default(), BTreeMap::new());
+        Ok(Box::new(Writer { vault: self, made: new, names, streams, failed: None }))
     }
     fn manifest(&self, set: &SetId) -> Result<Vec<u8>> {
         self.find(set, |set| set.manifest.clone())
@@ -63,6 +72,9 @@ impl Vault for MemoryVault {
         if let Some(unknown) = sets.iter().find(|id| all.iter().all(|set| set.id != **id)) {
             return Err(Error::NoSet(unknown.clone()));
         }
+        if let Some((needed, by)) = still_needed(all.iter().map(|set| (&set.id, &*set.made.needs)), sets) {
+            return Err(Error::Held(needed, format!("set {by} needs it")));
+        }
         all.retain(|set| !sets.contains(&set.id));
         Ok(())
     }
@@ -71,13 +83,14 @@ impl Vault for MemoryVault {
 struct Writer<'a> {
     vault: &'a MemoryVault,
     made: NewSet,
+    names: Names,
     streams: BTreeMap<Name, Arc<Vec<u8>>>,
     failed: Option<Name>,
 }
 
 impl SetWriter for Writer<'_> {
     fn stream(&mut self, name: &Name, source: &mut dyn Read) -> Result<Receipt> {
-        if self.streams.contains_key(name) {
+        if !self.names.take(name) {
             return Err(Error::NameTaken(name.clone()));
         }
         let mut bytes = Vec::new();

@@ -1,6 +1,7 @@
 //! What is known of a set without its manifest.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Identity of a set: 64 hexadecimal digits.
@@ -82,6 +83,51 @@ pub struct NewSet {
     pub source: String,
     /// Free text.
     pub label: String,
+    /// Sets that this one is of no use without: they are not forgotten before it.
+    pub needs: Vec<SetId>,
+}
+
+impl NewSet {
+    /// What the vault's own tags begin with.
+    pub(crate) const RESERVED: &str = "anchorlog:";
+
+    /// Why no set can be begun with this.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let fault = |tag: &&String| tag.is_empty() || tag.contains(',') || tag.starts_with(Self::RESERVED);
+        self.tags.iter().find(fault).map(|tag| format!("{tag:?} is no tag of a set"))
+    }
+}
+
+/// The names of a set's streams so far.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    taken: BTreeSet<Name>,
+    /// What is a folder, because a name lies below it.
+    folders: BTreeSet<String>,
+}
+
+impl Names {
+    /// Takes a name; false where it is taken, is a folder, or lies below a stream.
+    pub(crate) fn take(&mut self, name: &Name) -> bool {
+        let text = name.as_str();
+        let folders: Vec<&str> = text.match_indices('/').filter_map(|(end, _)| text.get(..end)).collect();
+        let is_stream = |folder: &&str| Name::new(folder).is_some_and(|folder| self.taken.contains(&folder));
+        if self.folders.contains(text) || folders.iter().any(is_stream) || !self.taken.insert(name.clone()) {
+            return false;
+        }
+        self.folders.extend(folders.into_iter().map(str::to_owned));
+        true
+    }
+}
+
+/// The first of `forgotten` that a set needs which stays, and that set. `sets`: each with those it needs.
+pub(crate) fn still_needed<'a>(
+    sets: impl IntoIterator<Item = (&'a SetId, &'a [SetId])>,
+    forgotten: &[SetId],
+) -> Option<(SetId, SetId)> {
+    let staying = sets.into_iter().filter(|(id, _)| !forgotten.contains(id));
+    let mut needed = staying.flat_map(|(id, needs)| needs.iter().map(move |needed| (needed, id)));
+    needed.find(|(needed, _)| forgotten.contains(needed)).map(|(needed, by)| (needed.clone(), by.clone()))
 }
 
 /// A set in a listing.

@@ -1,10 +1,18 @@
 //! One module for each command: it calls the operation, renders what comes back, and chooses the exit code.
 
+pub mod backup;
+pub mod chain;
 pub mod demo;
+pub mod drill;
 pub mod dump;
 pub mod explain;
+pub mod hard;
 pub mod inspect;
+pub mod purge;
 pub mod recover;
+pub mod restore;
+pub mod sets;
+pub mod vault;
 pub mod verify;
 
 use crate::exit::Trouble;

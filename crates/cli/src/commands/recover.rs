@@ -16,6 +16,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
+    if arguments.hard {
+        return super::hard::run(arguments, as_json, quiet);
+    }
     let (folder, logs) = match (&arguments.folder, &arguments.logs) {
         (Some(folder), logs) => (folder.clone(), logs.clone()),
         // Without a folder that of the logs is the one, and the databases lie elsewhere.
@@ -72,7 +75,7 @@ fn options(arguments: &Recover) -> Options {
 }
 
 /// A result inside its own source would become part of the next run's input.
-fn outside(out: &Path, folder: &Path) -> Result<(), Trouble> {
+pub(super) fn outside(out: &Path, folder: &Path) -> Result<(), Trouble> {
     let (Ok(out), Ok(folder)) = (std::path::absolute(out), folder.canonicalize()) else { return Ok(()) };
     // The target does not exist yet: what exists of its path is made real.
     let existing = out.ancestors().find_map(|place| place.canonicalize().ok());
@@ -84,7 +87,7 @@ fn outside(out: &Path, folder: &Path) -> Result<(), Trouble> {
 }
 
 /// A publication in place that a crash cut off is completed before anything else looks at the files.
-fn finish_an_interrupted_run(folder: &Path) -> Result<(), Trouble> {
+pub(super) fn finish_an_interrupted_run(folder: &Path) -> Result<(), Trouble> {
     let finished = anchorlog_storage::publish::finish_interrupted(folder).map_err(|error| Trouble::reading(folder, &error))?;
     if finished {
         eprintln!("an earlier recovery of {} that was cut off while it was published is complete now", folder.display());
@@ -93,7 +96,7 @@ fn finish_an_interrupted_run(folder: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn no_plan(folder: &Path, error: PlanError) -> Trouble {
+pub fn no_plan(folder: &Path, error: PlanError) -> Trouble {
     match error {
         PlanError::SeveralStreams(_) => {
             Trouble::usage(error.to_string(), "Name the folder of the logs with --logs, or a folder of one stream.")
@@ -102,7 +105,7 @@ fn no_plan(folder: &Path, error: PlanError) -> Trouble {
     }
 }
 
-fn trouble(error: MakeError) -> Trouble {
+pub(super) fn trouble(error: MakeError) -> Trouble {
     let finding = |reason: String, jet: Option<JetCode>| {
         let found = Finding::error(At::default(), jet.unwrap_or(JetCode::SUCCESS), reason);
         if jet.is_some() { found } else { Finding { jet: None, ..found }.with_hint("") }

@@ -1,7 +1,13 @@
 //! Plans, findings and reports as text.
 
+pub mod backup;
+pub mod chain;
 pub mod inspect;
+pub mod purge;
 pub mod recover;
+pub mod restore;
+pub mod restore_set;
+pub mod sets;
 pub mod survey;
 pub mod verify;
 

@@ -127,7 +127,7 @@ codes! {
     SOFT_RECOVERY_ON_BACKUP_DATABASE = -544, "JET_errSoftRecoveryOnBackupDatabase", State,
         "The database came out of an online backup and was not restored yet.",
         "It was started like a database after a crash.",
-        "Restore it together with the logs of its backup set, not as a crashed database.";
+        "Recover it together with the logs of its backup set: `anchorlog recover --hard SET --out NEW`.";
     LOG_FILE_SIZE_MISMATCH_DATABASES_CONSISTENT = -545, "JET_errLogFileSizeMismatchDatabasesConsistent", State,
         "Recovery is complete and the databases are clean, but the log files have another size than is set.",
         "The setting was changed.",

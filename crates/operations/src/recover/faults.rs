@@ -11,6 +11,7 @@ use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::log::scan::ReadContext;
 use anchorlog_format::units::{Generation, LogPosition, Signature};
 use anchorlog_replay::error::ReplayError;
+use anchorlog_replay::hard::Examined;
 use anchorlog_replay::stream::files::StreamFiles;
 use anchorlog_storage::{Folder, read_all};
 use serde::Serialize;
@@ -45,6 +46,15 @@ pub(super) fn collect(
         for finding in of_databases(sources, stream, signature, accept_loss) {
             add(&mut faults, finding);
         }
+    }
+    faults
+}
+
+/// The faults of a backup set: each broken predicate, the engine's own first.
+pub(super) fn of_set(examined: &Examined, engine: Option<&ReplayError>) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = engine.iter().map(|error| Fault { finding: error.finding(), engine: true }).collect();
+    for error in examined.predicates.iter().filter_map(|predicate| predicate.outcome.as_ref().err()) {
+        add(&mut faults, error.finding());
     }
     faults
 }
@@ -166,6 +176,11 @@ fn of_databases(sources: &Sources, stream: &StreamFiles, signature: &Signature, 
         if header.format().known() != Known::Fully {
             let message = format!("its format {} is newer than what can be recovered", header.format());
             findings.push(Finding::error(place.clone(), JetCode::INVALID_DATABASE_VERSION, message));
+        }
+        if header.needs_trailer() {
+            // Whatever else is wrong with the folder of a backup set, this is the reason.
+            let message = "it came out of an online backup, whose end is not in its header yet: it is recovered as a set";
+            findings.push(Finding::error(place.clone(), JetCode::SOFT_RECOVERY_ON_BACKUP_DATABASE, message));
         }
         let missing = |first: u32, last: u32| {
             let last = last.min(first.saturating_add(1_000_000));

@@ -13,9 +13,12 @@ mod verdict;
 
 pub use faults::Fault;
 pub use make::{MakeError, Place, Progress, make};
+pub(crate) use make::{carry, clear_place, copy_files, failed, make_with, publish, refused, work_place};
 pub use options::Options;
+pub(crate) use plan::plan_stream;
 pub use plan::{DatabasePlan, Loss, Plan, PlanError, Precondition, Step, StreamPlan, plan};
 pub use report::{DatabaseReport, DatabaseState, Report, RunReport};
+pub(crate) use sources::ASIDE;
 pub use sources::{Inputs, Source, Sources};
 pub use streams::StreamChoice;
 pub use verdict::Verdict;

@@ -1,8 +1,8 @@
 //! What a user may ask of a recovery, and the engine's parameters behind it.
 
 use anchorlog_format::units::{Generation, LogTime, PageSize};
-use anchorlog_replay::run;
 use anchorlog_replay::stop::Stop;
+use anchorlog_replay::{hard, run};
 use std::path::PathBuf;
 
 /// What a user may ask of a recovery.
@@ -34,6 +34,8 @@ pub struct Options {
     pub page_size: Option<PageSize>,
     /// Bytes of page images in memory; 0: the usual.
     pub cache_bytes: usize,
+    /// Hard recovery: the databases come out of an online backup whose logs are this range; [`crate::restore`] makes it.
+    pub hard: Option<hard::Set>,
     /// Threads that change pages; 0 and 1: none besides the one that replays. The result is the same with any number.
     pub threads: usize,
 }
@@ -58,6 +60,7 @@ impl Options {
             page_size: self.page_size,
             cache_bytes: if self.cache_bytes == 0 { usual.cache_bytes } else { self.cache_bytes },
             threads: self.threads.max(1),
+            hard: self.hard.clone(),
             ..usual
         }
     }

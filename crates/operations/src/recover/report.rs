@@ -32,6 +32,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Copies that were published as they are.
+    pub(crate) fn of_copies(out: String, inputs: BTreeMap<String, String>) -> Self {
+        let (databases, findings, outputs) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { out, databases, run: None, findings, inputs, outputs, set_aside: None }
+    }
+
     /// Whether consent to loss or damage was used.
     #[must_use]
     pub fn used_consent(&self) -> bool {

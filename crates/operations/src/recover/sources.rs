@@ -1,17 +1,19 @@
 //! The files of a recovery: a folder, and databases or logs that lie elsewhere, as one folder in the layout of the result.
 
 use crate::identify::{Content, Identified, identify};
+use crate::restore::set::Stored;
 use anchorlog_format::log::names;
+use anchorlog_format::units::Signature;
 use anchorlog_storage::publish::is_cut_off;
 use anchorlog_storage::{DiskFolder, Entry, File, Folder};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How the names of the folders begin into which originals are set aside.
-pub(super) const ASIDE: &str = "anchorlog-originals-";
+pub(crate) const ASIDE: &str = "anchorlog-originals-";
 
 /// Where the files lie.
 #[derive(Clone, Debug, Default)]
@@ -33,13 +35,30 @@ pub struct Source {
     pub identified: Identified,
 }
 
+impl Source {
+    /// The signature of a database whose header can be read.
+    #[must_use]
+    pub fn database_signature(&self) -> Option<Signature> {
+        match &self.identified.content {
+            Content::Database { page, .. } => Some(page.header.signature),
+            _ => None,
+        }
+    }
+}
+
 /// All files, seen as one folder that can only be read.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Sources {
     /// By their place in the result.
     files: Arc<BTreeMap<PathBuf, Source>>,
+    /// Those of them that lie in a vault.
+    stored: Arc<BTreeMap<PathBuf, Stored>>,
     /// The place of the logs in the result, where the user named it.
     pub log_place: Option<PathBuf>,
+    /// Files that are looked at and are no part of the result.
+    pub only_read: BTreeSet<PathBuf>,
+    /// Whether files from elsewhere may be added in place.
+    pub may_add: bool,
     /// Whether a recovery in place was cut off here while it was published: old and new files lie side by side.
     pub cut_off: bool,
 }
@@ -71,7 +90,20 @@ impl Sources {
             add_database(&mut files, &inputs.folder, database)?;
         }
         let cut_off = is_cut_off(&inputs.folder);
-        Ok(Self { files: Arc::new(files), log_place, cut_off })
+        let stored = Arc::default();
+        Ok(Self { files: Arc::new(files), stored, log_place, only_read: BTreeSet::new(), may_add: false, cut_off })
+    }
+
+    /// Files that were gathered and recognised already, each with its place in the result.
+    pub(crate) fn of(files: impl IntoIterator<Item = Source>) -> Self {
+        let files = files.into_iter().map(|source| (source.identified.path.clone(), source)).collect();
+        let stored = Arc::default();
+        Self { files: Arc::new(files), stored, log_place: None, only_read: BTreeSet::new(), may_add: true, cut_off: false }
+    }
+
+    /// The same, where the bytes of some come out of a vault.
+    pub(crate) fn with_stored(self, stored: BTreeMap<PathBuf, Stored>) -> Self {
+        Self { stored: Arc::new(stored), ..self }
     }
 
     /// The files, by their place in the result.
@@ -164,6 +196,9 @@ impl Folder for Sources {
             .files
             .get(path)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", path.display())))?;
+        if let Some(stored) = self.stored.get(path) {
+            return Ok(stored.open());
+        }
         let (Some(parent), Some(name)) = (source.path.parent(), source.path.file_name()) else {
             return Err(io::ErrorKind::NotFound.into());
         };

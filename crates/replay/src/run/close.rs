@@ -9,13 +9,14 @@ use anchorlog_format::units::{DatabaseId, LogPosition};
 use std::path::PathBuf;
 
 impl Run<'_> {
-    pub(super) fn detach_database(&mut self, position: LogPosition, id: DatabaseId) -> Result<()> {
+    /// `by_record`: by a DetachDB record.
+    pub(super) fn detach_database(&mut self, position: LogPosition, id: DatabaseId, by_record: bool) -> Result<()> {
         self.settle_size(id, position)?;
         if self.redo.databases.contains_key(&id) {
             if self.redo.databases.get(&id).is_some_and(|database| !database.future_data) {
                 self.redo.verify_maps(id)?;
             }
-            self.close_database(id, position)?;
+            self.close_database(id, position, by_record)?;
         }
         if let Some(slot) = self.slots.remove(&id) {
             self.report_slot(&slot);
@@ -28,14 +29,14 @@ impl Run<'_> {
         let position = self.mark.unwrap_or(self.redo.position);
         let ids: Vec<DatabaseId> = self.slots.keys().copied().collect();
         for id in ids {
-            self.detach_database(position, id)?;
+            self.detach_database(position, id, false)?;
         }
         self.redo.forget_sessions();
         Ok(())
     }
 
     /// Writes everything of a database and closes its header clean.
-    pub(super) fn close_database(&mut self, id: DatabaseId, position: LogPosition) -> Result<()> {
+    pub(super) fn close_database(&mut self, id: DatabaseId, position: LogPosition, by_record: bool) -> Result<()> {
         let Some(mut database) = self.redo.databases.remove(&id) else { return Ok(()) };
         let name = database.name.clone();
         if database.creating {
@@ -46,6 +47,9 @@ impl Run<'_> {
         let dirty = database.header.header.state == DatabaseState::DirtyShutdown;
         let redone = database.header.clone();
         headers::close(&mut database.header.header, &closing);
+        if self.setup.options.hard.is_some() {
+            headers::forget_history(&mut database.header.header, by_record);
+        }
         if let Some(files) = self.open.remove(&id) {
             let named = |error: ReplayError| error.in_file(name.clone());
             if dirty {

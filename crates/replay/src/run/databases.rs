@@ -1,10 +1,11 @@
 //! Databases in a run: met in the log, judged, opened (`log-5 §8`).
 
 use super::Run;
-use super::release::side_file;
+use super::release::{side_file, write_header};
 use crate::attach::{self, Context, FileState, Logged, Outcome, Source, Why};
 use crate::error::{ReplayError, Result};
 use crate::flush::FlushMap;
+use crate::hard;
 use crate::headers::{self, Here};
 use crate::maps::RedoMaps;
 use crate::page_journal;
@@ -16,6 +17,7 @@ use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::record::{AttachDatabase, CreateDatabase};
 use anchorlog_format::units::{DatabaseId, Dbtime, LogPosition, LogTime, ObjectId, PageNumber, Signature};
 use anchorlog_storage::File;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,8 +91,14 @@ impl Run<'_> {
             let reason = format!("slot {id} is taken when {} comes up", logged.path);
             return Err(ReplayError::new(JetCode::DATABASE_DUPLICATE, reason).at(position));
         }
-        let resolved = self.naming.resolve(&logged.path, &logged.signature).map(Path::to_path_buf);
-        let skipped = self.setup.options.only_mapped && !self.is_mapped(&logged.path);
+        let hard = self.setup.options.hard.is_some();
+        let resolved = match hard {
+            // Names change from backup to backup; what a database is does not.
+            true => self.naming.resolve_signed(&logged.path, &logged.signature),
+            false => self.naming.resolve(&logged.path, &logged.signature),
+        };
+        let resolved = resolved.map(Path::to_path_buf);
+        let skipped = if hard { resolved.is_none() } else { self.setup.options.only_mapped && !self.is_mapped(&logged.path) };
         if skipped {
             self.slots.insert(id, Slot { logged, path: None, deferred: Some(Why::Missing), skipped, created: false });
             return Ok(());
@@ -237,6 +245,25 @@ impl Run<'_> {
         self.redo.cache.attach(id, file.clone(), database.header.page_size(), map, side.clone()).map_err(named)?;
         let resized = database.header.header.resize_position;
         self.open.insert(id, OpenFiles { path: path.to_path_buf(), file, map: map_header, side, created, resized });
+        Ok(())
+    }
+
+    /// Puts the headers of a restored set in place, and takes the trailers from behind the pages; a planned run only knows of it.
+    pub(super) fn restore_headers(&mut self, headers: BTreeMap<PathBuf, HeaderPage>) -> Result<()> {
+        for (path, page) in headers {
+            if self.make {
+                let named = |error: io::Error| ReplayError::from(error).in_file(path.display().to_string());
+                let before = self.page_of(&path)?;
+                let file = self.setup.folder.open_write(&path).map_err(named)?;
+                write_header(&*file, &page)?;
+                if let Some(before) = before {
+                    hard::zero_trailer(&*file, &before.header, page.page_size()).map_err(named)?;
+                }
+                // A flush map of the copied file knows nothing of its pages.
+                _ = self.setup.folder.remove(&path.with_extension("jfm"));
+            }
+            self.closed.insert(path, page);
+        }
         Ok(())
     }
 

@@ -161,6 +161,9 @@ impl Run<'_> {
 
     /// Databases that are still attached in the log, and were passed over (`log-5 §8.6`).
     fn check_attachments(&self) -> Result<()> {
+        if self.setup.options.hard.is_some() {
+            return self.check_restored();
+        }
         for slot in self.slots.values() {
             if slot.skipped {
                 let reason = format!(
@@ -178,6 +181,27 @@ impl Run<'_> {
             let reason = format!("{} is attached at the end of the log, but {}", slot.logged.path, why.meaning());
             let file = slot.path.as_ref().map_or_else(|| slot.logged.path.clone(), |path| path.display().to_string());
             return Err(ReplayError::new(jet, reason).in_file(file));
+        }
+        Ok(())
+    }
+
+    /// Of a set only the databases that were restored matter (`ops-3 §3` H14); but to each of them logs must have been applied, or its
+    /// restore only looks like one (`ops-3 §4` C7, trap O1).
+    fn check_restored(&self) -> Result<()> {
+        for candidate in &self.naming.candidates {
+            let path = Some(&candidate.path);
+            if self.report.databases.iter().any(|database| database.path.as_ref() == path && database.replayed) {
+                continue;
+            }
+            let slot = self.slots.values().find(|slot| slot.path.as_ref() == path);
+            let reason = match slot.map(|slot| slot.deferred) {
+                Some(None) => continue,
+                Some(Some(why)) => why.meaning(),
+                None => "none of these logs attaches it",
+            };
+            let reason = format!("no log could be applied to {}: {reason}", candidate.path.display());
+            let file = candidate.path.display().to_string();
+            return Err(ReplayError::new(JetCode::ATTACHED_DATABASE_MISMATCH, reason).in_file(file));
         }
         Ok(())
     }
@@ -243,10 +267,10 @@ impl Run<'_> {
         let ids: Vec<DatabaseId> = self.slots.keys().copied().collect();
         for id in ids {
             self.settle_size(id, mark)?;
-            self.close_database(id, mark)?;
+            self.close_database(id, mark, false)?;
         }
         ending.forget_attachments();
-        let quit = ending.quit(undo_from.unwrap_or(mark), self.report.start)?;
+        let quit = ending.quit(undo_from.unwrap_or(mark), self.report.start, self.setup.options.hard.is_some())?;
         if quit.generation >= GENERATION_MAX {
             // The databases are consistent, and the engine still refuses the stream (trap W30).
             self.report.notes.push(format!(

@@ -24,6 +24,7 @@ pub use start::Start;
 use crate::ambient::Ambient;
 use crate::attach::Why;
 use crate::error::{ReplayError, Result};
+use crate::hard;
 use crate::logs::Logs;
 use crate::naming::Naming;
 use crate::redo::Redo;
@@ -93,6 +94,9 @@ pub struct Options {
     /// `log-6 §7`, so that a crash at any moment leaves what the next run completes. Needs room beside the databases for every page that
     /// changes. Not with `undo_at_stop` or `set_bad_logs_aside`, which cut logs.
     pub in_place: bool,
+    /// Hard recovery: the databases come out of an online backup whose logs are this range; redo begins at its first. Databases that are no
+    /// candidates take no part, and what is missing at the end does not matter. Not with `in_place`, nor with a stop.
+    pub hard: Option<hard::Set>,
 }
 
 impl Default for Options {
@@ -114,6 +118,7 @@ impl Default for Options {
             threads: 1,
             hook: None,
             in_place: false,
+            hard: None,
         }
     }
 }
@@ -349,6 +354,9 @@ impl Run<'_> {
         let options = &self.setup.options;
         if options.in_place && (options.set_bad_logs_aside || (options.stop.is_some() && options.undo_at_stop)) {
             return Err(ReplayError::new(JetCode(-1003), "logs are never cut in place: work on a copy"));
+        }
+        if options.hard.is_some() && (options.in_place || options.stop.is_some()) {
+            return Err(ReplayError::new(JetCode(-1003), "a backup set is recovered on a copy, and to the end of its logs"));
         }
         let Some(start) = self.find_start()? else { return Ok(()) };
         self.report.start = start.position;

@@ -54,7 +54,7 @@ impl Run<'_> {
             Operation::CreateDatabase(create) => self.create_database(position, create),
             Operation::CreateDatabaseFinish(finish) => self.finish_creation(position, finish.database),
             Operation::AttachDatabase(attach) => self.attach_database(position, attach),
-            Operation::DetachDatabase(detach) => self.detach_database(position, detach.database),
+            Operation::DetachDatabase(detach) => self.detach_database(position, detach.database, true),
             Operation::ReAttachDatabase(attach) => self.reattach_database(position, attach.database),
             Operation::SetDatabaseVersion(set) => self.set_version(set),
             Operation::ExtendDatabase(extend) => self.extend(position, extend),

@@ -170,7 +170,7 @@ impl Run<'_> {
 }
 
 /// Both copies, one behind the other: at any moment one of them is whole (`log-6 §7.2`).
-fn write_header(file: &dyn File, page: &HeaderPage) -> Result<()> {
+pub(super) fn write_header(file: &dyn File, page: &HeaderPage) -> Result<()> {
     let bytes = page.to_bytes();
     file.write_at(0, &bytes)?;
     file.sync()?;

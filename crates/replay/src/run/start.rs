@@ -3,6 +3,7 @@
 use super::{Ending, Run};
 use crate::attach::{Logged, Source};
 use crate::error::{ReplayError, Result};
+use crate::hard::{self, Set};
 use crate::logs;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::attachments::Attachment;
@@ -26,6 +27,9 @@ pub struct Start {
 impl Run<'_> {
     /// `None`: there is nothing to redo, and the report says why.
     pub(super) fn find_start(&mut self) -> Result<Option<Start>> {
+        if let Some(set) = &self.setup.options.hard {
+            return self.start_of_set(set).map(Some);
+        }
         let logs = &self.setup.logs;
         let Some(current) = logs.files.current.clone() else { return self.start_without_current() };
         let expected = Expected { page_size: self.setup.options.page_size, ..Expected::default() };
@@ -46,6 +50,21 @@ impl Run<'_> {
             return Ok(None);
         }
         self.choose_start(checkpoint).map(Some)
+    }
+
+    /// Hard recovery looks at everything first, and begins with the first log of the set; no checkpoint counts (`ops-3 §3` H13).
+    fn start_of_set(&mut self, set: &Set) -> Result<Start> {
+        let logs = &self.setup.logs;
+        let examined = hard::examine(logs, set, &*self.setup.folder, &self.naming.candidates, self.setup.options.page_size);
+        let (stream, headers) = examined.verdict()?;
+        self.stream = stream;
+        self.restore_headers(headers)?;
+        let logs = &self.setup.logs;
+        let path = logs.files.archives.get(&set.low).cloned();
+        let path = path.ok_or_else(|| logs::missing(JetCode::MISSING_RESTORE_LOG_FILES, "the set has no logs"))?;
+        let header = logs.header(&path, &self.expected())?;
+        let attached = attachments_of(&header, &path)?;
+        Ok(Start { position: header.first_position(), path, attached })
     }
 
     /// Archived logs without a current one: the newest was being replaced when the machine stopped, or it is lost (trap W3).
@@ -194,7 +213,11 @@ impl Run<'_> {
             let reason = format!("generation {next} is missing, while logs up to generation {highest} are there");
             return Err(logs::missing(JetCode::MISSING_LOG_FILE, reason));
         }
-        let allowed = logs.files.temporary.is_some() || options.allow_missing_current || options.accept_loss || !options.undo;
+        let allowed = logs.files.temporary.is_some()
+            || options.allow_missing_current
+            || options.accept_loss
+            || !options.undo
+            || options.hard.is_some();
         if allowed {
             self.current_missing = true;
             return Ok(None);

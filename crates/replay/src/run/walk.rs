@@ -81,7 +81,7 @@ impl Run<'_> {
                 }
             };
         }
-        let refusal = log.end().refusal(ReadContext::Soft, self.setup.logs.is_current(path));
+        let refusal = log.end().refusal(self.context(log), self.setup.logs.is_current(path));
         if let Some(jet) = refusal
             && !self.stops_inside(log.header().generation)
         {
@@ -133,10 +133,16 @@ impl Run<'_> {
 
     /// The first log of a run is replayed up to its damage, and then refused (trap W11).
     fn check_damage(&mut self, log: &LogFile<'_>, path: &Path) -> Result<()> {
-        match log.end().refusal(ReadContext::Soft, self.setup.logs.is_current(path)) {
+        match log.end().refusal(self.context(log), self.setup.logs.is_current(path)) {
             Some(jet) => Err(ReplayError::new(jet, damage(log, path)).in_file(path.display().to_string()).at(log.end().position)),
             None => Ok(()),
         }
+    }
+
+    /// What damage of a log means in this run.
+    fn context(&self, log: &LogFile<'_>) -> ReadContext {
+        let generation = log.header().generation;
+        self.setup.options.hard.as_ref().map_or(ReadContext::Soft, |set| set.context(generation))
     }
 
     /// At the first record of a generation (`log-5 §7.2`).

@@ -1,6 +1,7 @@
 //! What the recovery tests share.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod backup;
 pub mod bench;
 pub mod compare;
 pub mod files;

@@ -15,17 +15,18 @@ use std::path::Path;
 /// The files that go into the result: everything of the family, and whatever is named like a file of a stream.
 pub(super) fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Path, u64)> {
     let takes_part = |content: &Content, name: &str| match content {
-        Content::RevertSnapshot => false,
+        Content::RevertSnapshot | Content::RestoreEnvironment => false,
         Content::Unknown | Content::Empty => names::parse(name).is_some(),
         _ => true,
     };
     sources
         .iter()
         .filter(move |source| takes_part(&source.identified.content, &source.identified.name()))
+        .filter(|source| !sources.only_read.contains(&source.identified.path))
         .map(|source| (source.identified.path.as_path(), source.path.as_path(), source.identified.size))
 }
 
-pub(super) fn copy_files(
+pub(crate) fn copy_files(
     sources: &Sources,
     work: &WorkFolder,
     progress: &mut dyn Progress,

@@ -18,10 +18,11 @@ use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
 use anchorlog_replay::run;
 use anchorlog_storage::publish::WorkFolder;
-use copy::{copy_files, taking_part};
-use place::{clear_place, work_place};
+pub(crate) use copy::copy_files;
+use copy::taking_part;
+pub(crate) use place::{clear_place, work_place};
 use prove::{damaged, finding_of, judge_damage, prove};
-use publish::publish;
+pub(crate) use publish::publish;
 use replay::{commits_behind, leave_out, replay};
 use std::collections::BTreeMap;
 use std::io;
@@ -94,14 +95,45 @@ pub fn make(
     ambient: &Ambient,
     progress: &mut dyn Progress,
 ) -> Result<Report, MakeError> {
+    make_with(plan, sources, place, ambient, progress, &mut |_, _| Ok(()))
+}
+
+/// Looks at the working folder before it is published, and may add to it.
+pub(crate) type BeforePublication<'a> = &'a mut dyn FnMut(&WorkFolder, &Report) -> Result<(), MakeError>;
+
+/// The same, with a last word.
+pub(crate) fn make_with(
+    plan: &Plan,
+    sources: &Sources,
+    place: &Place,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+    before_publication: BeforePublication<'_>,
+) -> Result<Report, MakeError> {
     let place = &clear_place(place)?;
     check_again(plan, sources, place)?;
     let (parent, name) = work_place(place)?;
     let work = WorkFolder::begin(&parent, &name).map_err(|error| failed("the working folder could not be made", &error))?;
     let inputs = copy_files(sources, &work, progress)?;
-    let made = replay(plan, sources, &work, ambient, progress)?;
+    let mut report = carry(plan, sources, &work, inputs, ambient, progress)?;
+    report.out = place.path().display().to_string();
+    before_publication(&work, &report)?;
+    publish(place, work, &mut report, ambient, progress)?;
+    Ok(report)
+}
+
+/// Replays in a working folder that holds the files already, and proves what came of it. `inputs`: the SHA-256 of each.
+pub(crate) fn carry(
+    plan: &Plan,
+    sources: &Sources,
+    work: &WorkFolder,
+    inputs: BTreeMap<String, String>,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+) -> Result<Report, MakeError> {
+    let made = replay(plan, sources, work, ambient, progress)?;
     let mut report = Report {
-        out: place.path().display().to_string(),
+        out: String::new(),
         databases: databases(plan, sources, made.as_ref()),
         run: made.as_ref().map(RunReport::of),
         findings: made.iter().flat_map(|run| run.bad_pages.iter().map(finding_of)).collect(),
@@ -109,14 +141,13 @@ pub fn make(
         outputs: BTreeMap::new(),
         set_aside: None,
     };
-    let left_out = leave_out(plan, made.as_ref(), &work)?;
+    let left_out = leave_out(plan, made.as_ref(), work)?;
     if let Some(run) = &mut report.run {
         run.left_out = left_out;
         run.commits_left_out = commits_behind(plan, sources, run.end);
     }
-    prove(&work, &mut report, progress)?;
+    prove(work, &mut report, progress)?;
     judge_damage(plan, &mut report)?;
-    publish(place, work, &mut report, ambient, progress)?;
     Ok(report)
 }
 
@@ -147,7 +178,7 @@ fn databases(plan: &Plan, sources: &Sources, made: Option<&run::Report>) -> Vec<
     plan.databases.iter().map(whole).collect()
 }
 
-fn failed(what: &str, error: &io::Error) -> MakeError {
+pub(crate) fn failed(what: &str, error: &io::Error) -> MakeError {
     let jet = match error.kind() {
         io::ErrorKind::Interrupted => return MakeError::Interrupted,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JetCode::DISK_FULL,
@@ -157,7 +188,7 @@ fn failed(what: &str, error: &io::Error) -> MakeError {
     MakeError::Failed { reason: format!("{what}: {error}"), jet: Some(jet) }
 }
 
-fn refused(reason: impl Into<String>, jet: Option<JetCode>) -> MakeError {
+pub(crate) fn refused(reason: impl Into<String>, jet: Option<JetCode>) -> MakeError {
     MakeError::Refused { reason: reason.into(), jet, findings: Vec::new() }
 }
 

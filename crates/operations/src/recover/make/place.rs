@@ -46,7 +46,7 @@ impl Place {
 }
 
 /// Ends what an earlier run left: a publication that a crash cut off behind its commit point is completed, working folders are removed.
-pub(super) fn clear_place(place: &Place) -> Result<Place, MakeError> {
+pub(crate) fn clear_place(place: &Place) -> Result<Place, MakeError> {
     let place = match place {
         // A link to an empty folder means that folder.
         Place::Out(out) => Place::Out(out.canonicalize().unwrap_or_else(|_| out.clone())),
@@ -88,11 +88,14 @@ fn taken(out: &Path) -> Option<String> {
 
 /// A source that does not lie in the folder cannot be replaced there.
 fn outside(sources: &Sources, root: &Path) -> Option<String> {
+    if sources.may_add {
+        return None;
+    }
     let elsewhere = sources.iter().find(|source| source.path != root.join(&source.identified.path))?;
     Some(format!("{} lies elsewhere: in place works on one folder alone", elsewhere.path.display()))
 }
 
-pub(super) fn work_place(place: &Place) -> Result<(PathBuf, String), MakeError> {
+pub(crate) fn work_place(place: &Place) -> Result<(PathBuf, String), MakeError> {
     if let Place::InPlace(root) = place {
         return Ok((root.clone(), "recover".into()));
     }

@@ -9,8 +9,9 @@ use anchorlog_storage::publish::{Change, WorkFolder, is_cut_off};
 use anchorlog_storage::{Entry, Folder};
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 
-pub(super) fn publish(
+pub(crate) fn publish(
     place: &Place,
     work: WorkFolder,
     report: &mut Report,
@@ -28,12 +29,15 @@ pub(super) fn publish(
     match place {
         Place::Out(out) => work.publish_as(out).map_err(unpublished),
         Place::InPlace(root) => {
-            let changes = changes(&entries, report);
+            let changes = changes(&entries, report, root);
             if changes.is_empty() {
                 return Ok(());
             }
             let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-            let aside = format!("{ASIDE}{time}");
+            let name = format!("{ASIDE}{time}");
+            // Two publications of one second set aside into folders of their own.
+            let others = (2..).map(|number: u32| format!("{name}-{number}"));
+            let aside = std::iter::once(name.clone()).chain(others).find(|name| !root.join(name).exists()).unwrap_or(name);
             work.publish_over(root, &changes, &aside).map_err(|error| match unpublished(error) {
                 MakeError::Failed { reason, jet } if is_cut_off(root) => MakeError::CutOff { reason, jet },
                 other => other,
@@ -45,10 +49,11 @@ pub(super) fn publish(
 }
 
 /// What in-place publication changes: files that differ take their places, files that are no part of the result go.
-fn changes(entries: &[Entry], report: &Report) -> Vec<Change> {
+fn changes(entries: &[Entry], report: &Report, root: &Path) -> Vec<Change> {
     let differs = |entry: &&Entry| {
         let path = entry.path.display().to_string();
-        report.inputs.get(&path) != report.outputs.get(&path)
+        // A log that came from elsewhere is new here, though it is as it was there.
+        report.inputs.get(&path) != report.outputs.get(&path) || !root.join(&entry.path).exists()
     };
     let kept: BTreeSet<String> = entries.iter().map(|entry| entry.path.display().to_string()).collect();
     let gone = report.inputs.keys().filter(|path| !kept.contains(*path)).map(|path| Change::Remove(path.into()));

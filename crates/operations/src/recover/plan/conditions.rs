@@ -2,6 +2,7 @@
 
 use super::{Plan, Sources, StreamChoice, Verdict};
 use anchorlog_format::jet::JetCode;
+use anchorlog_replay::hard::Predicate;
 use serde::Serialize;
 
 /// Something that must hold.
@@ -18,6 +19,17 @@ pub struct Precondition {
     /// Microsoft's code for its breach, where that is not the one of a fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jet: Option<JetCode>,
+}
+
+impl Precondition {
+    /// A predicate of a restore.
+    pub(crate) fn of(predicate: &Predicate) -> Self {
+        let (found, jet) = match &predicate.outcome {
+            Ok(found) => (found.clone(), None),
+            Err(error) => (error.to_string(), Some(error.jet)),
+        };
+        Self { id: predicate.id, rule: predicate.rule, holds: predicate.outcome.is_ok(), found, jet }
+    }
 }
 
 pub(super) fn preconditions(plan: &Plan, choice: &StreamChoice, sources: &Sources, runs: bool) -> Vec<Precondition> {

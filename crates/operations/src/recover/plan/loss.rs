@@ -42,6 +42,8 @@ pub(super) fn loss_of(
     let report = match planned {
         Ok(report) => report,
         Err(_) if accepted => return None,
+        // A restore gives nothing up: another copy of the log is looked for.
+        Err(_) if options.hard.is_some() => return None,
         Err(failure) if options.stop.is_some() || !is_loss(failure.error.jet) => return None,
         Err(_) => {
             other = walk(sources, files, options, options.of_run(true)).ok()?;

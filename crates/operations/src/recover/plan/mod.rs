@@ -20,6 +20,7 @@ use crate::survey::{Range, product_of, ranges};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::{LogPosition, LogTime, Signature};
 use anchorlog_replay::ambient::Ambient;
+use anchorlog_replay::hard;
 use anchorlog_replay::logs::Logs;
 use anchorlog_replay::naming::{Candidate, Naming};
 use anchorlog_replay::run::{self, Ending, Failure, Report, Setup};
@@ -124,7 +125,14 @@ pub enum PlanError {
 /// # Errors
 /// [`PlanError`]; anything that is wrong with the files themselves is in the plan.
 pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
-    let choice = streams::choose(sources)?;
+    plan_stream(sources, streams::choose(sources)?, options)
+}
+
+/// Plans the recovery of a stream that is chosen already.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn plan_stream(sources: &Sources, choice: StreamChoice, options: &Options) -> Result<Plan, PlanError> {
     let (files, signature) = match &choice {
         StreamChoice::One(files, signature) => ((**files).clone(), *signature),
         StreamChoice::None => (streams::no_stream(sources), Signature::NONE),
@@ -155,6 +163,10 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
         Err(failure) => (&*failure.report, Some(&failure.error)),
     };
     notes.extend(report.notes.iter().cloned());
+    let examined = options.hard.as_ref().map(|set| {
+        let Setup { logs, folder, naming, options } = setup(sources, sources.folder(), &files, options, options.of_run(false));
+        hard::examine(&logs, set, &*folder, &naming.candidates, options.page_size)
+    });
     let mut plan = Plan {
         possible: false,
         engine: engine_code,
@@ -166,7 +178,10 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
         loss,
         steps: Vec::new(),
         preconditions: Vec::new(),
-        faults: faults::collect(sources, &choice, failure, report.start, wants_loss),
+        faults: match &examined {
+            Some(examined) => faults::of_set(examined, failure),
+            None => faults::collect(sources, &choice, failure, report.start, wants_loss),
+        },
         notes,
         warnings: warnings(sources),
         replays: failure.is_none() && !matches!(report.ending, Ending::NoLogs | Ending::NothingToDo),
@@ -181,6 +196,7 @@ pub fn plan(sources: &Sources, options: &Options) -> Result<Plan, PlanError> {
     plan.faults.extend(plan.databases.iter().filter_map(|database| untouched(database, &plan)).collect::<Vec<_>>());
     plan.preconditions = preconditions(&plan, &choice, sources, failure.is_none() || newer.is_some());
     plan.preconditions.append(&mut stop_conditions);
+    plan.preconditions.splice(0..0, examined.iter().flat_map(|examined| examined.predicates.iter().map(Precondition::of)));
     plan.possible = plan.preconditions.iter().all(|condition| condition.holds);
     plan.steps = steps(&plan);
     Ok(plan)
@@ -196,7 +212,13 @@ impl Plan {
     /// The setup of the run in `folder`, which holds the files in the layout of the result.
     #[must_use]
     pub fn setup(&self, sources: &Sources, folder: Arc<dyn Folder>) -> Setup {
-        setup(sources, folder, &self.files, &self.options, self.options.of_run(self.options.accept_loss.is_some()))
+        let mut setup =
+            setup(sources, folder, &self.files, &self.options, self.options.of_run(self.options.accept_loss.is_some()));
+        if let Some(set) = &mut setup.options.hard {
+            // They were looked at, and are no part of the result.
+            set.overlap.clear();
+        }
+        setup
     }
     /// Whether logs are applied to any database.
     #[must_use]
@@ -211,13 +233,9 @@ impl Plan {
 }
 
 fn setup(sources: &Sources, folder: Arc<dyn Folder>, files: &StreamFiles, options: &Options, of_run: run::Options) -> Setup {
-    let candidates = sources.database_candidates().map(|source| Candidate {
-        path: source.identified.path.clone(),
-        signature: match &source.identified.content {
-            Content::Database { page, .. } => Some(page.header.signature),
-            _ => None,
-        },
-    });
+    let candidates = sources
+        .database_candidates()
+        .map(|source| Candidate { path: source.identified.path.clone(), signature: source.database_signature() });
     Setup {
         logs: Logs { folder: folder.clone(), files: files.clone() },
         folder,

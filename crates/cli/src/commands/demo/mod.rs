@@ -1,4 +1,7 @@
-//! `anchorlog demo`: a small database that Microsoft's engine left when its process was stopped, recovered step by step.
+//! `anchorlog demo`: a small database that Microsoft's engine left when its process was stopped, recovered step by step; then backed up,
+//! damaged, restored and proved.
+
+mod backup;
 
 use crate::Outcome;
 use crate::args::Demo;
@@ -18,7 +21,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const PACKED: &[u8] = include_bytes!("../../demo/crash.tar.lz4");
+const PACKED: &[u8] = include_bytes!("../../../demo/crash.tar.lz4");
 /// The rows as Microsoft's engine recovered them.
 const ENGINE_DUMP: &str = "engine-dump.jsonl";
 
@@ -29,8 +32,10 @@ pub fn run(arguments: &Demo, as_json: bool) -> Outcome {
         None => temporary.path().to_path_buf(),
     };
     let (crashed, recovered) = (root.join("crashed"), root.join("recovered"));
-    if crashed.exists() || recovered.exists() {
-        let message = format!("{} or {} exists already", crashed.display(), recovered.display());
+    if let Some(there) =
+        ["crashed", "recovered", "vault", "restored"].map(|name| root.join(name)).iter().find(|path| path.exists())
+    {
+        let message = format!("{} exists already", there.display());
         return Err(Trouble::usage(message, "Name a folder that does not hold an earlier demo."));
     }
     let engine = unpack(&crashed)?;
@@ -75,6 +80,13 @@ pub fn run(arguments: &Demo, as_json: bool) -> Outcome {
     } else {
         "THE RESULT DIFFERS from what Microsoft's own engine recovers from the same files."
     })?;
+    let second = backup::run(&root, &crashed, &database, &mut say)?;
+    let same = second.rows.lines == engine;
+    say(if same && second.errors.0 > 0 {
+        "The same rows again: out of the vault, with its logs replayed."
+    } else {
+        "THE RESTORED DATABASE DIFFERS from what Microsoft's own engine recovers."
+    })?;
     say(&match arguments.keep {
         Some(_) => format!("\nThe files lie in {}.", root.display()),
         None => "\nThe files of this demo are gone now; `anchorlog demo --keep DIR` keeps them.".to_owned(),
@@ -84,10 +96,12 @@ pub fn run(arguments: &Demo, as_json: bool) -> Outcome {
             "survey": found, "plan": planned, "report": report, "proof": proof,
             "rows_before": before.per_table, "rows_after": after.per_table,
             "rows_added": changed.added, "rows_removed": changed.removed, "equal_to_the_engine": equal,
+            "backup": second.json, "restored_equal_to_the_engine": same,
         });
         writeln!(out, "{value}")?;
     }
-    Ok(if equal && proof.errors == 0 { Exit::Done } else { Exit::Failed })
+    let good = equal && same && proof.errors == 0 && second.errors.0 > 0 && second.errors.1 == 0;
+    Ok(if good { Exit::Done } else { Exit::Failed })
 }
 
 /// Unpacks the crashed files; returns the engine's own dump.

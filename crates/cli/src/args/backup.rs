@@ -1,0 +1,155 @@
+//! Arguments of the commands that back up, and that look after logs.
+
+use super::vault::At;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog backup offline /exchange --vault /backup/vault --dry-run     what must hold, what is read, what would be stored
+  anchorlog backup offline ntds.dit --vault V --dismount 'net stop ntds' --mount 'net start ntds'
+  anchorlog backup snapshot /mnt/snap --vault V --scratch /var/tmp       files of one moment, proved by replaying them
+  anchorlog backup logs /exchange/logs --vault V                         the closed logs since the last set
+
+A backup reads every page and verifies its checksum, is published whole or not at all, and is read back and compared. A refusal touches
+nothing, and names the predicate that is broken, what was read, and what to do next.")]
+pub struct BackupArguments {
+    #[command(subcommand)]
+    pub command: BackupCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Clean databases that nothing has open, with their logs
+    Offline(Offline),
+    /// Files of one moment, dirty as they were: a snapshot of a volume or of a virtual machine
+    Snapshot(Snapshot),
+    /// The closed logs since the last set, without any database
+    Logs(LogsOnly),
+}
+
+/// What every kind of backup has.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The folder with the files; sub-folders are looked at as well
+    #[arg(required_unless_present = "database")]
+    pub folder: Option<PathBuf>,
+    /// A database that lies elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub database: Vec<PathBuf>,
+    /// The folder of the logs, where it is another one
+    #[arg(long, value_name = "DIR")]
+    pub logs: Option<PathBuf>,
+    #[command(flatten)]
+    pub at: At,
+    /// Show the plan, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave out a database that the logs name, by its path or file name
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
+    /// A file that must be there
+    #[arg(long, value_name = "FILE")]
+    pub configured: Vec<PathBuf>,
+    /// Words for people, kept with the set
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub label: String,
+    /// Read at most so many MiB a second
+    #[arg(long, value_name = "MIB")]
+    pub limit: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Offline {
+    #[command(flatten)]
+    pub common: Common,
+    /// A command that dismounts the databases first
+    #[arg(long, value_name = "COMMAND")]
+    pub dismount: Option<String>,
+    /// A command that mounts them again, as soon as they are copied
+    #[arg(long, value_name = "COMMAND")]
+    pub mount: Option<String>,
+    /// You vouch that nothing has the files open, where locks cannot tell; it is kept with the set
+    #[arg(long)]
+    pub assume_dismounted: bool,
+    /// Store databases with damaged pages as well, marked as not restorable as they are
+    #[arg(long)]
+    pub keep_damage: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    #[command(flatten)]
+    pub common: Common,
+    /// Replay the image there before the set counts; nothing is left behind. Without it the set is marked as not proved
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+    /// Store the image although logs with committed transactions are missing
+    #[arg(long)]
+    pub accept_loss: bool,
+    /// Store databases with damaged pages as well, marked as not restorable as they are
+    #[arg(long)]
+    pub keep_damage: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LogsOnly {
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog chain /exchange --vault /backup/vault      for every log why it must stay, or why it may go")]
+pub struct ChainArguments {
+    /// The folder with databases and logs
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub at: At,
+    /// A database that the logs name and that is gone for good
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
+    /// Sets with databases that are not older than so many days keep the logs that they need
+    #[arg(long, value_name = "DAYS")]
+    pub keep_days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog purge /exchange --vault /backup/vault --dry-run          what would go, and why
+  anchorlog purge /exchange --vault /backup/vault                    into quarantine among the logs, for two weeks
+  anchorlog purge /exchange --vault /backup/vault --free 500 --dry-run    what would have to be given up for 500 MiB
+  anchorlog purge /exchange --vault /backup/vault --release          delete what was in quarantine long enough
+
+Only logs go that lie below the checkpoint and every anchor, and that a proved set holds byte for byte, with every earlier one that is
+still needed. They go from the lowest upward, and stop at the first that must stay.")]
+pub struct PurgeArguments {
+    /// The folder with databases and logs
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub at: At,
+    /// Show the plan, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A database that the logs name and that is gone for good
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
+    /// Sets with databases that are not older than so many days keep the logs that they need
+    #[arg(long, value_name = "DAYS")]
+    pub keep_days: Option<u32>,
+    /// How many days logs stay in quarantine
+    #[arg(long, value_name = "DAYS", default_value_t = 14)]
+    pub hold_days: u32,
+    /// The quarantine; otherwise it is hidden in the folder of the logs
+    #[arg(long, value_name = "DIR")]
+    pub quarantine: Option<PathBuf>,
+    /// The disk runs full: so many MiB must become free. The plan says what would be given up for it
+    #[arg(long, value_name = "MIB")]
+    pub free: Option<u64>,
+    /// Give up what the plan with --free says
+    #[arg(long, requires = "free")]
+    pub accept: bool,
+    /// Delete what was in quarantine long enough, and do nothing else
+    #[arg(long, conflicts_with_all = ["dry_run", "free"])]
+    pub release: bool,
+}

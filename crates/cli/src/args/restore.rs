@@ -1,0 +1,160 @@
+//! Arguments of `restore`.
+
+use super::vault::At;
+use super::{Target, map_entry, target};
+use clap::{Args, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog restore set latest --vault V --out new --dry-run            what must hold, and every step
+  anchorlog restore set 1a2b3c4d --vault V --out new                    clean databases, as they were
+  anchorlog restore set 1a2b3c4d --vault V --out new --forward all --logs /exchange/logs   with every log that continues them
+  anchorlog restore set latest --vault V --out new --forward all --to 2026-11-20T08:00:00Z
+  anchorlog restore set latest --vault V --over /exchange               in place; what stands there is set aside
+  anchorlog restore online full incr1 incr2 --out new --last-set        online backup sets, made elsewhere
+
+A result is built aside, proved, and published whole or not at all. Nothing that stands in the target is overwritten or deleted.")]
+pub struct RestoreArguments {
+    #[command(subcommand)]
+    pub command: RestoreCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RestoreCommand {
+    /// A set of a vault
+    Set(RestoreSet),
+    /// Online backup sets in folders: databases with their trailers, and logs
+    Online(RestoreOnline),
+}
+
+/// How far databases are rolled forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Roll {
+    /// Not at all: clean databases, as they were
+    No,
+    /// With the logs of their own set
+    Set,
+    /// With every log that continues them: of the set, of other sets, and of the folders named with --logs
+    All,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreSet {
+    /// The set, by the beginning of its name, or `latest`
+    pub set: String,
+    #[command(flatten)]
+    pub at: At,
+    /// Where the result goes: a folder that does not exist yet, or is empty
+    #[arg(long, short, value_name = "DIR", required_unless_present = "over", conflicts_with = "over")]
+    pub out: Option<PathBuf>,
+    /// A folder with files: what stands in the way is set aside beside them
+    #[arg(long, value_name = "DIR")]
+    pub over: Option<PathBuf>,
+    /// Show the plan, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Restore this database of the set only, by its path or file name
+    #[arg(long, value_name = "NAME")]
+    pub database: Vec<String>,
+    /// Leave out a database that the logs name
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
+    /// How far to roll forward; without it an image is replayed with its own logs, and clean databases stay as they are
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub forward: Option<Roll>,
+    /// A folder with further logs: those of production, or of an archive
+    #[arg(long, value_name = "DIR")]
+    pub logs: Vec<PathBuf>,
+    /// Where a database goes below the target: NAME is its path, or the end of that
+    #[arg(long, value_name = "NAME=PATH", value_parser = map_entry)]
+    pub map: Vec<(String, PathBuf)>,
+    /// Stop behind a generation (0x1F), behind the record at a position (0x1F,2,9A), or at a time (2024-05-01T12:00:00Z)
+    #[arg(long, value_name = "POSITION|TIME", value_parser = target)]
+    pub to: Option<Target>,
+    /// Accept that what committed in logs that are gone is lost
+    #[arg(long)]
+    pub accept_loss: bool,
+    /// Publish the result although pages of it are damaged
+    #[arg(long)]
+    pub keep_damage: bool,
+    /// Put the database of a domain controller back in its place all the same
+    #[arg(long)]
+    pub domain_controller: bool,
+    /// You vouch that nothing has the files of the target open
+    #[arg(long)]
+    pub assume_dismounted: bool,
+    /// Memory for pages
+    #[arg(long, value_name = "MIB")]
+    pub cache: Option<usize>,
+    /// Threads that change pages: all cores by default
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreOnline {
+    /// The folders of the sets: one with databases and logs, then those with further logs. None: one that waits in the target is ended
+    #[arg(required = true)]
+    pub sets: Vec<PathBuf>,
+    /// Where the result goes: a folder that does not exist yet or is empty, or one in which earlier sets wait
+    #[arg(long, short, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Show the plan, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// No more sets follow: recover now. Without it the files wait for more, and `recover --hard` ends it
+    #[arg(long)]
+    pub last_set: bool,
+    /// Go on into the logs of this folder, where they continue the sets
+    #[arg(long, value_name = "DIR")]
+    pub production: Option<PathBuf>,
+    /// The production instance runs: leave its current log alone
+    #[arg(long, requires = "production")]
+    pub closed_logs_only: bool,
+    /// Where a database goes below the target: NAME is its path, or the end of that
+    #[arg(long, value_name = "NAME=PATH", value_parser = map_entry)]
+    pub map: Vec<(String, PathBuf)>,
+    /// Leave out databases that are not mapped
+    #[arg(long)]
+    pub only_mapped: bool,
+    /// Publish the result although pages of it are damaged
+    #[arg(long)]
+    pub keep_damage: bool,
+    /// Words for people, kept in Restore.env
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub annotation: String,
+    /// Memory for pages
+    #[arg(long, value_name = "MIB")]
+    pub cache: Option<usize>,
+    /// Threads that change pages: all cores by default
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog drill latest --vault V --scratch /var/tmp      restored, replayed, verified, every table hashed and compared
+  anchorlog drill --all --vault V --scratch /var/tmp       every set, one after the other
+
+What a drill proves is attached to the set, and `sets ls` shows it. Nothing is left in the scratch folder.")]
+pub struct DrillArguments {
+    /// Sets, by the beginning of their names, or `latest`
+    #[arg(required_unless_present = "all")]
+    pub sets: Vec<String>,
+    /// Every set
+    #[arg(long, conflicts_with = "sets")]
+    pub all: bool,
+    #[command(flatten)]
+    pub at: At,
+    /// Where the sets are restored for a while
+    #[arg(long, value_name = "DIR")]
+    pub scratch: PathBuf,
+    /// Memory for pages
+    #[arg(long, value_name = "MIB")]
+    pub cache: Option<usize>,
+    /// Threads that change pages: all cores by default
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}

@@ -1,0 +1,172 @@
+//! Arguments of the commands around a vault.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Which vault, and what opens it.
+#[derive(Debug, Args)]
+pub struct At {
+    /// The vault: a folder
+    #[arg(long, value_name = "DIR", env = "ANCHORLOG_VAULT")]
+    pub vault: PathBuf,
+    #[command(flatten)]
+    pub secret: SecretFrom,
+}
+
+/// What opens a vault. Without any of these the environment variable `ANCHORLOG_PASSWORD` is taken.
+#[derive(Debug, Args)]
+pub struct SecretFrom {
+    /// A file with the password in its first line; or the variable ANCHORLOG_PASSWORD holds the password itself
+    #[arg(long, value_name = "FILE", env = "ANCHORLOG_PASSWORD_FILE")]
+    pub password_file: Option<PathBuf>,
+    /// A file with a key, as `vault init --new-key-file` makes it
+    #[arg(long, value_name = "FILE", conflicts_with = "password_file")]
+    pub key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog vault init /backup/vault --new-key-file vault.key   a vault, and the key that opens it: keep a copy of it elsewhere
+  ANCHORLOG_PASSWORD=… anchorlog vault init /backup/vault        with a password
+  anchorlog vault key list --vault /backup/vault                 who may open it
+  restic -r /backup/vault --password-file vault.key snapshots    stock restic reads it as well
+
+Without its password or key nothing in a vault can be read, by anyone: nobody can help who has lost them all.")]
+pub struct VaultArguments {
+    #[command(subcommand)]
+    pub command: VaultCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum VaultCommand {
+    /// Make a vault
+    Init(Init),
+    /// List, add and remove the keys that open a vault
+    Key(KeyArguments),
+    /// Forget sets; nothing is forgotten that a later set needs, or that is held
+    Forget(Forget),
+    /// Check that the vault is whole
+    Check(CheckVault),
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where: a folder that does not exist yet, or is empty
+    pub vault: PathBuf,
+    #[command(flatten)]
+    pub secret: SecretFrom,
+    /// Make a key file of 256 random bits there, and use it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["password_file", "key_file"])]
+    pub new_key_file: Option<PathBuf>,
+    /// Size of a chunk, fixed for ever: 64 KiB finds the most that is alike, from some 200 GB on 256 is better
+    #[arg(long, value_name = "KIB", default_value_t = 64)]
+    pub chunk: usize,
+    /// Sets are never forgotten by this program; against others only an object lock or rights of the storage help
+    #[arg(long)]
+    pub append_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct KeyArguments {
+    #[command(subcommand)]
+    pub command: KeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// The keys that open the vault
+    List(KeyList),
+    /// Let another password or key open the vault
+    Add(KeyAdd),
+    /// Take a key away
+    Remove(KeyRemove),
+}
+
+#[derive(Debug, Args)]
+pub struct KeyList {
+    #[command(flatten)]
+    pub at: At,
+}
+
+#[derive(Debug, Args)]
+pub struct KeyAdd {
+    #[command(flatten)]
+    pub at: At,
+    /// A file with the new password in its first line, or a key
+    #[arg(long, value_name = "FILE", required_unless_present = "make_key_file")]
+    pub new_password_file: Option<PathBuf>,
+    /// Make a key file of 256 random bits there
+    #[arg(long, value_name = "FILE", conflicts_with = "new_password_file")]
+    pub make_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeyRemove {
+    #[command(flatten)]
+    pub at: At,
+    /// The key, by the beginning of its name as `key list` shows it
+    pub key: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Forget {
+    #[command(flatten)]
+    pub at: At,
+    /// Sets, by the beginning of their names
+    #[arg(required = true)]
+    pub sets: Vec<String>,
+    /// Show what would be forgotten, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckVault {
+    #[command(flatten)]
+    pub at: At,
+    /// Read all data as well, and verify every byte
+    #[arg(long, conflicts_with = "share")]
+    pub data: bool,
+    /// Read one part of so many of the data: 3/30 reads the third of thirty parts
+    #[arg(long, value_name = "N/M", value_parser = share)]
+    pub share: Option<(u32, u32)>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog sets ls --vault /backup/vault                        every set: kind, databases, generations, proof
+  anchorlog sets cat 1a2b3c4d --vault /backup/vault               its manifest, as JSON
+  anchorlog sets cat 1a2b3c4d db/mail.edb --vault … > mail.edb    one file of it, as it was")]
+pub struct SetsArguments {
+    #[command(subcommand)]
+    pub command: SetsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SetsCommand {
+    /// List the sets
+    Ls(SetsLs),
+    /// Write the manifest of a set, or one of its files, to standard output
+    Cat(SetsCat),
+}
+
+#[derive(Debug, Args)]
+pub struct SetsLs {
+    #[command(flatten)]
+    pub at: At,
+}
+
+#[derive(Debug, Args)]
+pub struct SetsCat {
+    #[command(flatten)]
+    pub at: At,
+    /// The set, by the beginning of its name, or `latest`
+    pub set: String,
+    /// A file of the set, as `sets ls` names it; without one its manifest
+    pub file: Option<String>,
+}
+
+fn share(text: &str) -> Result<(u32, u32), String> {
+    let parsed = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+    parsed.filter(|(number, of)| (1..=*of).contains(number)).ok_or_else(|| format!("{text} is no part of a whole: 3/30"))
+}

@@ -1,0 +1,142 @@
+//! `anchorlog backup`: offline, of a snapshot, of logs alone.
+
+use super::vault::{open, stored, trouble};
+use crate::args::backup::{BackupCommand, Common};
+use crate::exit::{Exit, Trouble};
+use crate::progress::Bytes;
+use crate::{Outcome, interrupt, now, render};
+use anchorlog_format::finding::{Finding, Place};
+use anchorlog_format::jet::JetCode;
+use anchorlog_operations::backup::{self, Commands, Error, Inputs, Options, Plan, Predicate, Report, Sources};
+use anchorlog_operations::sets::History;
+use serde_json::json;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
+    let common = match command {
+        BackupCommand::Offline(offline) => &offline.common,
+        BackupCommand::Snapshot(snapshot) => &snapshot.common,
+        BackupCommand::Logs(logs) => &logs.common,
+    };
+    let vault = open(&common.at)?;
+    let (options, inputs) = (options(command), inputs(common)?);
+    let mut shown = Bytes::new(as_json, quiet);
+    if let BackupCommand::Offline(offline) = command
+        && !common.dry_run
+        && (offline.dismount.is_some() || offline.mount.is_some())
+    {
+        interrupt::careful();
+        let mut hooks = Commands { dismount: offline.dismount.clone(), mount: offline.mount.clone() };
+        let made = backup::offline::run(&inputs, &vault, &options, &mut hooks, &now::ambient(), &mut shown);
+        return end(made, as_json);
+    }
+    let folder = &inputs.folder;
+    let sources = Sources::gather(&inputs).map_err(|error| Trouble::reading(folder, &error))?;
+    let history = History::read(&vault).map_err(|error| trouble(&error))?;
+    let plan = match command {
+        BackupCommand::Offline(_) => backup::offline::plan(&sources, &history, &options),
+        BackupCommand::Logs(_) => backup::logs::plan(&sources, &history, &options),
+        BackupCommand::Snapshot(_) => {
+            backup::snapshot::plan(&sources, &history, &options).map_err(|error| super::recover::no_plan(folder, error))?
+        }
+    };
+    if common.dry_run || !plan.possible {
+        show_plan(&plan, as_json)?;
+        return Ok(if plan.possible { Exit::Done } else { Exit::Refused });
+    }
+    interrupt::careful();
+    end(backup::make(&plan, &sources, &vault, &now::ambient(), &mut shown), as_json)
+}
+
+fn inputs(common: &Common) -> Result<Inputs, Trouble> {
+    let beside = || common.database.first().and_then(|database| database.parent()).map(Path::to_path_buf);
+    let folder = common.folder.clone().or_else(|| common.logs.clone()).or_else(beside).unwrap_or_default();
+    let mut databases = common.database.clone();
+    // A single database may be named instead of its folder.
+    if folder.is_file() {
+        databases.push(folder.clone());
+        let parent = folder.parent().unwrap_or(Path::new("")).to_path_buf();
+        let folder = if parent.as_os_str().is_empty() { ".".into() } else { parent };
+        return Ok(Inputs { folder, databases, logs: common.logs.clone() });
+    }
+    Ok(Inputs { folder, databases, logs: common.logs.clone() })
+}
+
+fn options(command: &BackupCommand) -> Options {
+    let of = |common: &Common| Options {
+        without: common.without.clone(),
+        configured: common.configured.clone(),
+        bytes_per_second: common.limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
+        host: now::host(),
+        label: common.label.clone(),
+        ..Options::default()
+    };
+    match command {
+        BackupCommand::Offline(offline) => {
+            Options { assume_dismounted: offline.assume_dismounted, keep_damage: offline.keep_damage, ..of(&offline.common) }
+        }
+        BackupCommand::Snapshot(snapshot) => Options {
+            scratch: snapshot.scratch.clone(),
+            accept_loss: snapshot.accept_loss,
+            keep_damage: snapshot.keep_damage,
+            ..of(&snapshot.common)
+        },
+        BackupCommand::Logs(logs) => of(&logs.common),
+    }
+}
+
+fn show_plan(plan: &Plan, as_json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if as_json { writeln!(out, "{}", json!({ "plan": plan })) } else { write!(out, "{}", render::backup::plan(plan)) }
+}
+
+fn end(made: Result<Report, Error>, as_json: bool) -> Outcome {
+    let report = made.map_err(failed)?;
+    let good = report.databases.iter().all(|database| database.good);
+    let mut out = io::stdout().lock();
+    if as_json {
+        let databases: Vec<_> = report
+            .databases
+            .iter()
+            .map(|database| json!({ "name": database.name, "good": database.good, "pages": database.pages, "bad_pages": database.bad_pages, "notes": database.notes }))
+            .collect();
+        let line = json!({ "set": report.set.as_str(), "level": report.level, "bytes": report.bytes, "stored": report.stored,
+            "databases": databases, "remarks": report.remarks, "manifest": report.manifest });
+        writeln!(out, "{line}")?;
+    } else {
+        write!(out, "{}", render::backup::report(&report))?;
+        writeln!(out, "{}", stored(report.bytes, report.stored))?;
+    }
+    Ok(if good { Exit::Done } else { Exit::Findings })
+}
+
+fn failed(error: Error) -> Trouble {
+    let say = |jet: Option<JetCode>, message: String, hint: &str| {
+        let found = Finding::error(Place::default(), jet.unwrap_or(JetCode::SUCCESS), message);
+        if jet.is_some() { found.with_hint(hint) } else { Finding { jet: None, ..found }.with_hint(hint) }
+    };
+    match error {
+        Error::Refused(broken) => Trouble::refused(broken.first().map_or_else(
+            || say(None, "refused".into(), "Run it with --dry-run."),
+            |first: &Predicate| say(first.jet, first.to_string(), &first.next),
+        )),
+        Error::Damaged(_) => Trouble::failed(say(
+            Some(JetCode::READ_VERIFY_FAILURE),
+            error.to_string(),
+            "`anchorlog verify` names every bad page. Restore it from an older set, or back up with --keep-damage as evidence.",
+        )),
+        Error::Changed(ref predicate) => {
+            let hint = predicate.next.clone();
+            Trouble::failed(say(predicate.jet, error.to_string(), &hint))
+        }
+        Error::NotReadBack(_) => Trouble::failed(say(
+            None,
+            error.to_string(),
+            "The set was forgotten again. `anchorlog vault check --data` tells whether the vault is sound.",
+        )),
+        Error::Source(path, error) => Trouble::reading(Path::new(&path), &error),
+        Error::Vault(error) => trouble(&error),
+        Error::Interrupted => Trouble::interrupted(),
+    }
+}

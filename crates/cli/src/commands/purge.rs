@@ -1,0 +1,67 @@
+//! `anchorlog purge`: logs that nothing needs and that a proved set holds go into quarantine.
+
+use super::vault::{open, trouble};
+use crate::args::backup::PurgeArguments;
+use crate::exit::{Exit, Trouble};
+use crate::{Outcome, interrupt, now, render};
+use anchorlog_operations::backup::{Inputs, Sources};
+use anchorlog_operations::chain::Policy;
+use anchorlog_operations::purge::{self, Options, Pressure};
+use anchorlog_operations::sets::History;
+use serde_json::json;
+use std::io::{self, Write as _};
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+pub fn run(arguments: &PurgeArguments, as_json: bool) -> Outcome {
+    let vault = open(&arguments.at)?;
+    let history = [History::read(&vault).map_err(|error| trouble(&error))?];
+    let now = now::log_time(jiff::Timestamp::now()).into();
+    let failed = |error: io::Error| Trouble::reading(&arguments.folder, &error);
+    let mut out = io::stdout().lock();
+    if arguments.release {
+        let released = purge::release(&arguments.folder, arguments.quarantine.as_deref(), &history, now).map_err(failed)?;
+        if as_json {
+            writeln!(out, "{}", json!({ "released": released }))?;
+        } else {
+            write!(out, "{}", render::purge::released(&released))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let inputs = Inputs { folder: arguments.folder.clone(), databases: Vec::new(), logs: None };
+    let sources = Sources::gather(&inputs).map_err(failed)?;
+    let plan = purge::plan(&sources, &history, &options(arguments), now);
+    if arguments.dry_run {
+        if as_json {
+            writeln!(out, "{}", json!({ "plan": plan }))?;
+        } else {
+            write!(out, "{}", render::purge::plan(&plan))?;
+        }
+        return Ok(Exit::Done);
+    }
+    interrupt::careful();
+    let report = purge::make(&plan, &now::ambient(), &mut |_| !interrupt::asked()).map_err(failed)?;
+    let complete = report.stopped.is_none() && plan.wanting == 0;
+    if as_json {
+        writeln!(out, "{}", json!({ "plan": plan, "report": report }))?;
+    } else {
+        write!(out, "{}", render::purge::report(&plan, &report))?;
+    }
+    Ok(if complete { Exit::Done } else { Exit::Findings })
+}
+
+fn options(arguments: &PurgeArguments) -> Options {
+    Options {
+        policy: Policy {
+            retention: arguments.keep_days.map(|days| i64::from(days) * DAY),
+            without: arguments.without.clone(),
+            ..Policy::default()
+        },
+        hold: i64::from(arguments.hold_days) * DAY,
+        quarantine: arguments.quarantine.clone(),
+        pressure: arguments
+            .free
+            .map(|mebibytes| Pressure { bytes: mebibytes.saturating_mul(1 << 20), accepted: arguments.accept }),
+    }
+}

@@ -1,0 +1,162 @@
+//! `anchorlog restore`: sets of a vault, and online backup sets in folders.
+
+use super::vault::{find, open, trouble};
+use crate::Outcome;
+use crate::args::Target as Stop;
+use crate::args::restore::{RestoreCommand, RestoreOnline, RestoreSet, Roll};
+use crate::exit::{Exit, Trouble};
+use crate::progress::Shown;
+use crate::{interrupt, now, render};
+use anchorlog_format::finding::{Finding, Place};
+use anchorlog_format::jet::JetCode;
+use anchorlog_operations::restore::set::{self, Error, Forward, Options, Target};
+use anchorlog_operations::restore::{self, Inputs};
+use anchorlog_operations::sets::{History, Kind};
+use anchorlog_vault::Vault;
+use serde_json::json;
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+pub fn run(command: &RestoreCommand, as_json: bool, quiet: bool) -> Outcome {
+    match command {
+        RestoreCommand::Set(arguments) => of_vault(arguments, as_json, quiet),
+        RestoreCommand::Online(arguments) => online(arguments, as_json, quiet),
+    }
+}
+
+fn of_vault(arguments: &RestoreSet, as_json: bool, quiet: bool) -> Outcome {
+    let vault = open(&arguments.at)?;
+    let id = find(&vault, &arguments.set)?;
+    let vault: Arc<dyn Vault> = Arc::new(vault);
+    let history = History::read(&*vault).map_err(|error| trouble(&error))?;
+    let Some(known) = history.sets.iter().find(|set| set.id == id) else {
+        let why = history.unreadable.iter().find(|(place, _)| *place == id.to_string()).map_or("", |(_, reason)| reason.as_str());
+        let finding = Finding::error(Place::default(), JetCode::SUCCESS, format!("set {id} cannot be read: {why}"));
+        let finding =
+            Finding { jet: None, ..finding }.with_hint("`anchorlog vault check --data` tells what is damaged; take another set.");
+        return Err(Trouble::failed(finding));
+    };
+    let target = match (&arguments.out, &arguments.over) {
+        (_, Some(over)) => Target::Over(over.clone()),
+        (Some(out), None) => Target::New(out.clone()),
+        (None, None) => return Err(Trouble::usage("no target is named", "Name one with --out or --over.")),
+    };
+    if !arguments.dry_run && arguments.over.is_some() {
+        super::recover::finish_an_interrupted_run(target.path())?;
+    }
+    let plan = set::plan(&vault, &history, &id, &target, &options(arguments, known.manifest.kind)).map_err(failed)?;
+    let mut out = io::stdout().lock();
+    if arguments.dry_run || !plan.possible {
+        if as_json {
+            writeln!(out, "{}", json!({ "plan": plan }))?;
+        } else {
+            write!(out, "{}", render::restore_set::plan(&plan))?;
+        }
+        return Ok(if plan.possible { Exit::Done } else { Exit::Refused });
+    }
+    interrupt::careful();
+    let report = set::make(&plan, &now::ambient(), &mut Shown::new(as_json, quiet)).map_err(failed)?;
+    if as_json {
+        writeln!(out, "{}", json!({ "plan": plan, "report": report }))?;
+    } else {
+        write!(out, "{}", render::restore_set::report(&report))?;
+    }
+    Ok(if report.recovery.used_consent() { Exit::Findings } else { Exit::Done })
+}
+
+fn options(arguments: &RestoreSet, kind: Kind) -> Options {
+    Options {
+        databases: arguments.database.clone(),
+        without: arguments.without.clone(),
+        forward: match arguments.forward {
+            Some(Roll::No) => Forward::No,
+            Some(Roll::Set) => Forward::Set,
+            Some(Roll::All) => Forward::All,
+            // Dirty databases are of no use without the logs that lie beside them.
+            None if kind == Kind::Snapshot => Forward::Set,
+            None => Forward::No,
+        },
+        logs: arguments.logs.clone(),
+        map: arguments.map.clone(),
+        stop: match arguments.to {
+            Some(Stop::Position(position)) => Some(anchorlog_replay::stop::Stop::from_position(position)),
+            _ => None,
+        },
+        stop_time: match arguments.to {
+            Some(Stop::Time(time)) => Some(time),
+            _ => None,
+        },
+        accept_loss: arguments.accept_loss,
+        keep_damage: arguments.keep_damage,
+        domain_controller: arguments.domain_controller,
+        assume_dismounted: arguments.assume_dismounted,
+        cache_bytes: bytes(arguments.cache),
+        threads: threads(arguments.threads),
+        ..Options::default()
+    }
+}
+
+pub(super) fn bytes(cache: Option<usize>) -> usize {
+    cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20))
+}
+
+pub(super) fn threads(asked: Option<NonZeroUsize>) -> usize {
+    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+}
+
+pub(super) fn failed(error: Error) -> Trouble {
+    let say = |jet: Option<JetCode>, message: String, hint: &str| {
+        let found = Finding::error(Place::default(), jet.unwrap_or(JetCode::SUCCESS), message);
+        if jet.is_some() && hint.is_empty() { found } else { Finding { jet, ..found }.with_hint(hint) }
+    };
+    let (jet, message) = (error.jet(), error.to_string());
+    match error {
+        Error::Refused(broken) => {
+            let next = broken.first().map_or("", |first| first.next.as_str()).to_owned();
+            Trouble::refused(say(jet, message, &next))
+        }
+        Error::Damaged { findings, .. } => Trouble::failed(say(
+            jet,
+            message,
+            "`anchorlog vault check --data` tells what else is damaged; restore from another set.",
+        ))
+        .because_of(findings),
+        Error::Failed { findings, .. } => Trouble::failed(say(jet, message, "")).because_of(findings),
+        Error::CutOff(_) => Trouble::cut_off(say(jet, message, "Give the same command again.")),
+        Error::Storage(path, error) => Trouble::reading(Path::new(&path), &error),
+        Error::Vault(error) => trouble(&error),
+        Error::Interrupted => Trouble::interrupted(),
+    }
+}
+
+fn online(arguments: &RestoreOnline, as_json: bool, quiet: bool) -> Outcome {
+    let inputs = Inputs { sets: arguments.sets.clone(), production: arguments.production.clone() };
+    let options = restore::Options {
+        last_set: arguments.last_set,
+        map: arguments.map.clone(),
+        only_mapped: arguments.only_mapped,
+        closed_logs_only: arguments.closed_logs_only,
+        keep_damage: arguments.keep_damage,
+        annotation: arguments.annotation.clone(),
+        server: now::host(),
+        cache_bytes: bytes(arguments.cache),
+        threads: threads(arguments.threads),
+        ..restore::Options::default()
+    };
+    if !arguments.dry_run && arguments.out.is_dir() {
+        super::recover::finish_an_interrupted_run(&arguments.out)?;
+    }
+    let plan = restore::online(&inputs, &arguments.out, &options).map_err(|error| super::hard::no_plan(&arguments.out, error))?;
+    let mut out = io::stdout().lock();
+    if arguments.dry_run || !plan.possible {
+        super::hard::show_plan(&plan, as_json, &mut out)?;
+        return Ok(if plan.possible { Exit::Done } else { Exit::Refused });
+    }
+    interrupt::careful();
+    let report = restore::make(&plan, &now::ambient(), &mut Shown::new(as_json, quiet)).map_err(super::recover::trouble)?;
+    super::hard::show_report(&plan, &report, as_json, &mut out)?;
+    let used_consent = report.recovery.as_ref().is_some_and(anchorlog_operations::recover::Report::used_consent);
+    Ok(if used_consent { Exit::Findings } else { Exit::Done })
+}

@@ -1,0 +1,231 @@
+//! `anchorlog vault`, and how every other command opens one.
+
+use crate::Outcome;
+use crate::args::vault::{At, CheckVault, Forget, Init, KeyCommand, SecretFrom, VaultCommand};
+use crate::exit::{Exit, Trouble};
+use crate::render;
+use anchorlog_format::finding::{Finding, Place};
+use anchorlog_format::jet::JetCode;
+use anchorlog_vault::restic::{CreateOptions, Depth, Id, ResticVault, Secret};
+use anchorlog_vault::{Error, SetId, Vault as _};
+use serde_json::json;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+pub fn run(command: &VaultCommand, as_json: bool) -> Outcome {
+    match command {
+        VaultCommand::Init(init) => make(init, as_json),
+        VaultCommand::Key(key) => keys(&key.command, as_json),
+        VaultCommand::Forget(forget) => forget_sets(forget, as_json),
+        VaultCommand::Check(check) => check_vault(check, as_json),
+    }
+}
+
+/// Opens the vault that the arguments name.
+pub fn open(at: &At) -> Result<ResticVault, Trouble> {
+    let secret = secret(&at.secret)?;
+    ResticVault::open(&at.vault, &secret).map_err(|error| trouble(&error))
+}
+
+/// The secret of the arguments, or of the environment.
+fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
+    if let Some(path) = from.key_file.as_ref().or(from.password_file.as_ref()) {
+        return secret_in(path);
+    }
+    match std::env::var("ANCHORLOG_PASSWORD") {
+        Ok(password) if !password.is_empty() => Ok(Secret::password(password)),
+        _ => Err(Trouble::usage(
+            "neither a password nor a key is given",
+            "Name a file with --password-file or --key-file, or set ANCHORLOG_PASSWORD.",
+        )),
+    }
+}
+
+fn secret_in(path: &Path) -> Result<Secret, Trouble> {
+    let bytes = fs::read(path).map_err(|error| Trouble::reading(path, &error))?;
+    let empty = || Trouble::usage(format!("{} holds no text", path.display()), "Name the file with the password or key.");
+    Secret::key_file(&bytes).ok_or_else(empty)
+}
+
+/// Makes a key file that only its owner may read; one that is there stays.
+fn new_key_file(path: &Path) -> Result<Secret, Trouble> {
+    let text = Secret::new_key_file().map_err(|error| Trouble::reading(path, &error))?;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|error| Trouble::reading(path, &error))?;
+    secret_in(path)
+}
+
+fn make(init: &Init, as_json: bool) -> Outcome {
+    let secret = match &init.new_key_file {
+        Some(path) => new_key_file(path)?,
+        None => secret(&init.secret)?,
+    };
+    let options =
+        CreateOptions { chunk_size: init.chunk.saturating_mul(1024), append_only: init.append_only, ..CreateOptions::default() };
+    ResticVault::create(&init.vault, &secret, options).map_err(|error| trouble(&error))?;
+    let mut out = io::stdout().lock();
+    if as_json {
+        writeln!(out, "{}", json!({ "vault": init.vault, "chunk": options.chunk_size, "append_only": options.append_only }))?;
+        return Ok(Exit::Done);
+    }
+    writeln!(out, "{} is a vault now.", init.vault.display())?;
+    if let Some(path) = &init.new_key_file {
+        writeln!(out, "Its key is {}: keep a copy elsewhere. Without it nothing in the vault can be read.", path.display())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn keys(command: &KeyCommand, as_json: bool) -> Outcome {
+    let mut out = io::stdout().lock();
+    match command {
+        KeyCommand::List(list) => {
+            let keys = open(&list.at)?.keys().map_err(|error| trouble(&error))?;
+            for key in keys {
+                let id = key.id.to_string();
+                if as_json {
+                    let line =
+                        json!({ "key": id, "host": key.host, "user": key.user, "created": key.created, "in_use": key.in_use });
+                    writeln!(out, "{line}")?;
+                } else {
+                    let mark = if key.in_use { '*' } else { ' ' };
+                    writeln!(out, "{mark} {} {} by {}@{}", id.get(..8).unwrap_or(&id), key.created, key.user, key.host)?;
+                }
+            }
+        }
+        KeyCommand::Add(add) => {
+            let vault = open(&add.at)?;
+            let secret = match (&add.make_key_file, &add.new_password_file) {
+                (Some(path), _) => new_key_file(path)?,
+                (None, Some(path)) => secret_in(path)?,
+                (None, None) => {
+                    return Err(Trouble::usage("no new password or key is named", "Name one with --new-password-file."));
+                }
+            };
+            let id = vault.add_key(&secret, CreateOptions::default().kdf_cost).map_err(|error| trouble(&error))?.to_string();
+            if as_json {
+                writeln!(out, "{}", json!({ "key": id }))?;
+            } else {
+                writeln!(out, "key {} opens the vault now", id.get(..8).unwrap_or(&id))?;
+            }
+        }
+        KeyCommand::Remove(remove) => {
+            let vault = open(&remove.at)?;
+            let keys = vault.keys().map_err(|error| trouble(&error))?;
+            let ids: Vec<Id> = keys.iter().map(|key| key.id).collect();
+            let found: Vec<Id> = ids.into_iter().filter(|id| id.to_string().starts_with(&remove.key)).collect();
+            let [id] = found[..] else {
+                let message = format!("{} keys begin with {}", found.len(), remove.key);
+                return Err(Trouble::usage(
+                    message,
+                    "Name one key as `vault key list` shows it, with as many digits as it takes.",
+                ));
+            };
+            vault.remove_key(id).map_err(|error| trouble(&error))?;
+            if !as_json {
+                writeln!(out, "The key is gone. Who kept a copy of it may still read copies of this vault.")?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn forget_sets(forget: &Forget, as_json: bool) -> Outcome {
+    let vault = open(&forget.at)?;
+    let sets: Vec<SetId> = forget.sets.iter().map(|set| find(&vault, set)).collect::<Result<_, _>>()?;
+    let names: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    if !forget.dry_run {
+        vault.forget(&sets).map_err(|error| trouble(&error))?;
+    }
+    let mut out = io::stdout().lock();
+    if as_json {
+        writeln!(out, "{}", json!({ "forgotten": names, "dry_run": forget.dry_run }))?;
+    } else {
+        let said = if forget.dry_run { "would be forgotten" } else { "forgotten" };
+        writeln!(out, "{said}: {}", names.join(", "))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// That all which the sets need is there, and is what was written, as far as the user wants it read.
+fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
+    let vault = open(&check.at)?;
+    let depth = match (check.data, check.share) {
+        (true, _) => Depth::All,
+        (false, Some((number, of))) => Depth::Share { number: number - 1, of },
+        (false, None) => Depth::Metadata,
+    };
+    let report = vault.check(depth).map_err(|error| trouble(&error))?;
+    let mut out = io::stdout().lock();
+    for damage in &report.damage {
+        let line = json!({ "damage": { "place": damage.place.to_string(), "reason": damage.reason } });
+        if as_json { writeln!(out, "{line}")? } else { writeln!(out, "damaged: {damage}")? }
+    }
+    if as_json {
+        let line = json!({ "snapshots": report.snapshots, "packs": report.packs, "unreferenced_packs": report.unreferenced_packs,
+            "bytes_read": report.bytes_read, "damaged": report.damage.len() });
+        writeln!(out, "{line}")?;
+    } else {
+        let read = if depth == Depth::Metadata {
+            "the data was not read: --data does that".into()
+        } else {
+            format!("{} were read", render::bytes(report.bytes_read))
+        };
+        writeln!(out, "{} snapshots, {} packs, {} damaged places; {read}", report.snapshots, report.packs, report.damage.len())?;
+        if report.unreferenced_packs > 0 {
+            writeln!(out, "note: {} packs are in no index: what stopped programs left", report.unreferenced_packs)?;
+        }
+    }
+    Ok(if report.damage.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+/// A set by the beginning of its name, or the newest.
+pub fn find(vault: &ResticVault, text: &str) -> Result<SetId, Trouble> {
+    let all = vault.sets().map_err(|error| trouble(&error))?;
+    let ids: Vec<SetId> = all.into_iter().filter_map(Result::ok).map(|set| set.id).collect();
+    let found: Vec<&SetId> = match text {
+        "latest" => ids.last().into_iter().collect(),
+        text => ids.iter().filter(|id| id.as_str().starts_with(text)).collect(),
+    };
+    match found[..] {
+        [id] => Ok(id.clone()),
+        [] => Err(Trouble::usage(format!("there is no set {text}"), "`anchorlog sets ls` lists them.")),
+        _ => Err(Trouble::usage(format!("{} sets begin with {text}", found.len()), "Name one with more of its digits.")),
+    }
+}
+
+/// What an error of the vault means to its user.
+pub fn trouble(error: &Error) -> Trouble {
+    let say = |hint: &str| {
+        Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, error.to_string()) }.with_hint(hint)
+    };
+    match error {
+        Error::NoVault(_) => {
+            Trouble::usage(error.to_string(), "Check the path, or make a vault there with `anchorlog vault init`.")
+        }
+        Error::NotEmpty(_) => Trouble::refused(say("Name a folder that does not exist yet, or is empty.")),
+        Error::WrongKey => Trouble::refused(say("Check the password or key; `anchorlog vault key list` shows who may open it.")),
+        Error::NoSet(_) | Error::NoStream(..) => Trouble::usage(error.to_string(), "`anchorlog sets ls` lists what there is."),
+        Error::Held(..) => Trouble::refused(say("Forget the sets that need it first, or give it free.")),
+        Error::Locked(_) => Trouble::refused(say(
+            "Wait until it is done, and try again. A lock whose program is gone is passed over after thirty minutes.",
+        )),
+        Error::Damaged(_) => Trouble::failed(say(
+            "`anchorlog vault check --data` tells what else is damaged. A new full set of the same data brings back what is missing.",
+        )),
+        Error::Source(..) => Trouble::failed(say("Nothing was published. Look after the source, and try again.")),
+        _ => Trouble::failed(say("Look after the storage of the vault, and try again.")),
+    }
+}
+
+/// The end of a size: "12 MiB new of 2 GiB".
+pub fn stored(bytes: u64, stored: u64) -> String {
+    format!("{}, of which the vault had all but {}", render::bytes(bytes), render::bytes(stored))
+}

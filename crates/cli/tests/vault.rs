@@ -1,0 +1,154 @@
+//! Vault, backup, restore, chain and purge as people and scripts use them.
+
+mod common;
+
+use anchorlog_testkit::data;
+use common::{anchorlog, code, contents, copy_of, equals_the_engine, said};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+fn json(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap_or_else(|error| panic!("{error}: {}", said(output)))
+}
+
+/// Runs a command around the vault `vault` with the key `key`, both in `folder`.
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    anchorlog(&[arguments, &["--vault", "vault", "--key-file", "key", "-q"]].concat(), folder)
+}
+
+fn with_vault(folder: &Path) {
+    let made = anchorlog(&["vault", "init", "vault", "--new-key-file", "key"], folder);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+}
+
+#[test]
+fn what_was_backed_up_offline_comes_back_byte_for_byte() {
+    let place = copy_of("micro-insert", "after");
+    let root = place.path();
+    with_vault(root);
+    let before = contents(&root.join("work"));
+    let planned = run(root, &["backup", "offline", "work", "--dry-run"]);
+    assert_eq!(code(&planned), 0, "{}", said(&planned));
+    assert!(said(&planned).contains("holds  P3") && said(&planned).contains("db/db1.edb"), "{}", said(&planned));
+    assert_eq!(said(&run(root, &["sets", "ls"])), "no sets yet: `anchorlog backup` makes them\n");
+    let made = run(root, &["backup", "offline", "work", "--json"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    let set = json(&made)["set"].as_str().unwrap()[..8].to_owned();
+    assert!(contents(&root.join("work")) == before, "a source was touched");
+    let listed = said(&run(root, &["sets", "ls"]));
+    assert!(listed.contains(&set) && listed.contains("proved L2") && listed.contains("db/db1.edb"), "{listed}");
+    let file = run(root, &["sets", "cat", &set, "db/db1.edb"]);
+    assert!(file.stdout == before[Path::new("db/db1.edb")]);
+    let restored = run(root, &["restore", "set", &set, "--out", "new"]);
+    assert_eq!(code(&restored), 0, "{}", said(&restored));
+    assert!(contents(&root.join("new"))[Path::new("db/db1.edb")] == before[Path::new("db/db1.edb")]);
+    // Nothing is ever overwritten.
+    let again = run(root, &["restore", "set", &set, "--out", "new"]);
+    assert_eq!(code(&again), 3, "{}", said(&again));
+    assert_eq!(code(&run(root, &["vault", "check", "--data"])), 0);
+}
+
+#[test]
+fn an_image_is_proved_by_replaying_it_and_restored_with_its_logs() {
+    let place = copy_of("micro-insert", "before");
+    let root = place.path();
+    with_vault(root);
+    let refused = run(root, &["backup", "offline", "work"]);
+    assert_eq!(code(&refused), 3, "{}", said(&refused));
+    assert!(said(&refused).contains("BROKEN P3") && said(&refused).contains("-550"), "{}", said(&refused));
+    let made = run(root, &["backup", "snapshot", "work", "--scratch", ".", "--json"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    assert_eq!(json(&made)["level"], "L4");
+    for compared in [false, true] {
+        let drilled = run(root, &["drill", "latest", "--scratch", ".", "--json"]);
+        assert_eq!(code(&drilled), 0, "{}", said(&drilled));
+        assert_eq!(json(&drilled)["drill"]["compared"], compared);
+    }
+    let restored = run(root, &["restore", "set", "latest", "--out", "new"]);
+    assert_eq!(code(&restored), 0, "{}", said(&restored));
+    equals_the_engine("new/db/db1.edb", &common::set("micro-insert").folder().join("dump.jsonl"), root);
+}
+
+#[test]
+fn an_old_clean_copy_is_rolled_forward_with_the_logs_of_production() {
+    if data::engine_set("rollforward-clean").is_none() {
+        return;
+    }
+    let place = copy_of("rollforward-clean", "before");
+    let root = place.path();
+    with_vault(root);
+    let made = run(root, &["backup", "offline", "--database", "work/db/db1.edb"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    let restored = run(root, &["restore", "set", "latest", "--out", "new", "--forward", "all", "--logs", "work/log"]);
+    assert_eq!(code(&restored), 0, "{}", said(&restored));
+    equals_the_engine("new/db1.edb", &common::set("rollforward-clean").folder().join("dump.jsonl"), root);
+    // Without the low anchor nothing can be rolled forward, and nothing is.
+    fs::remove_file(root.join("work/log/edb00012.log")).unwrap();
+    let refused = run(root, &["restore", "set", "latest", "--out", "other", "--forward", "all", "--logs", "work/log"]);
+    assert_eq!(code(&refused), 3, "{}", said(&refused));
+    assert!(!root.join("other").exists());
+}
+
+#[test]
+fn logs_go_only_when_a_proved_set_holds_them() {
+    if data::engine_set("rollforward-clean").is_none() {
+        return;
+    }
+    let place = copy_of("rollforward-clean", "before");
+    let root = place.path();
+    with_vault(root);
+    assert_eq!(code(&run(root, &["backup", "offline", "--database", "work/db/db1.edb"])), 0);
+    let chain = said(&run(root, &["chain", "work"]));
+    assert!(chain.contains("kept log/edb00001.log because G2") && !chain.contains("safe "), "{chain}");
+    let logs = run(root, &["backup", "logs", "work/log"]);
+    assert_eq!(code(&logs), 0, "{}", said(&logs));
+    let chain = said(&run(root, &["chain", "work"]));
+    assert!(chain.contains("safe log/edb00011.log") && chain.contains("kept log/edb00012.log"), "{chain}");
+    let before = contents(&root.join("work"));
+    assert_eq!(code(&run(root, &["purge", "work", "--dry-run"])), 0);
+    assert!(contents(&root.join("work")) == before);
+    let purged = run(root, &["purge", "work"]);
+    assert_eq!(code(&purged), 0, "{}", said(&purged));
+    assert!(!root.join("work/log/edb00011.log").exists() && root.join("work/log/edb00012.log").exists());
+    // The set of logs needs the database that it continues.
+    let sets: Vec<String> = said(&run(root, &["sets", "ls"]))
+        .lines()
+        .filter(|line| line.contains(" offline ") || line.contains(" logs  "))
+        .map(|line| line[..8].to_owned())
+        .collect();
+    let held = run(root, &["vault", "forget", &sets[0]]);
+    assert_eq!(code(&held), 3, "{}", said(&held));
+    assert_eq!(code(&run(root, &["vault", "forget", &sets[0], &sets[1]])), 0);
+}
+
+#[test]
+fn a_vault_opens_with_its_keys_alone_and_says_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    with_vault(root);
+    fs::write(root.join("other"), "other words").unwrap();
+    let wrong = anchorlog(&["sets", "ls", "--vault", "vault", "--password-file", "other"], root);
+    assert_eq!(code(&wrong), 3, "{}", said(&wrong));
+    let none = common::program()
+        .args(["sets", "ls", "--vault", "vault"])
+        .env_remove("ANCHORLOG_PASSWORD")
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert_eq!(code(&none), 2, "{}", said(&none));
+    assert_eq!(code(&run(root, &["vault", "key", "add", "--new-password-file", "other"])), 0);
+    assert_eq!(code(&anchorlog(&["sets", "ls", "--vault", "vault", "--password-file", "other"], root)), 0);
+    let listed = said(&run(root, &["vault", "key", "list"]));
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    let foreign = listed.lines().find(|line| !line.starts_with('*')).unwrap().trim()[..8].to_owned();
+    assert_eq!(code(&run(root, &["vault", "key", "remove", &foreign])), 0);
+    assert_eq!(code(&anchorlog(&["sets", "ls", "--vault", "vault", "--password-file", "other"], root)), 3);
+    let nowhere = anchorlog(&["sets", "ls", "--vault", "nowhere", "--key-file", "key"], root);
+    assert_eq!(code(&nowhere), 2, "{}", said(&nowhere));
+    assert!(!root.join("nowhere").exists(), "looking made a folder");
+    let twice = anchorlog(&["vault", "init", "vault", "--key-file", "key"], root);
+    assert_eq!(code(&twice), 3, "{}", said(&twice));
+}

@@ -1,0 +1,27 @@
+//! Restore of offline sets and images out of a vault: without replay, or rolled forward (`ops-1 §6`, `§7`).
+//!
+//! [`plan`] reads manifests, headers and logs and changes nothing; a [`Plan`] is what is shown and what [`make`] carries out: streams come
+//! into a hidden working folder beside the target, every byte hashed and every page verified on the way; the one recovery replays there;
+//! the result is proved, and published with one commit point. What stood in its place is set aside, never overwritten or deleted.
+
+mod databases;
+mod drill;
+mod error;
+mod files;
+mod forward;
+mod gather;
+mod lives;
+mod make;
+mod options;
+mod plan;
+mod stage;
+mod stored;
+mod target;
+
+pub use drill::{Drilled, drill};
+pub use error::Error;
+pub use files::{FilesReport, files};
+pub use make::{RECORD, Report, make};
+pub use options::{Forward, Options, Target};
+pub use plan::{Form, Item, Plan, plan};
+pub(crate) use stored::Stored;

@@ -1,0 +1,165 @@
+//! Files that lie in a vault, read as if they lay in a folder.
+
+use anchorlog_storage::File;
+use anchorlog_vault::{Name, SetId, Vault};
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bytes read from the vault at once.
+const WINDOW: usize = 1 << 20;
+
+/// A stream of a set, as a file that can only be read.
+#[derive(Clone)]
+pub struct Stored {
+    vault: Arc<dyn Vault>,
+    /// The set.
+    pub set: SetId,
+    /// The stream.
+    pub name: Name,
+    /// Bytes, as the manifest says.
+    pub size: u64,
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "set {}, {}", self.set, self.name)
+    }
+}
+
+impl Stored {
+    pub(super) fn new(vault: &Arc<dyn Vault>, set: &SetId, name: &Name, size: u64) -> Self {
+        Self { vault: vault.clone(), set: set.clone(), name: name.clone(), size }
+    }
+    /// For reading. At most a window of the stream is kept in memory.
+    pub(crate) fn open(&self) -> Arc<dyn File> {
+        Arc::new(OpenStored { stored: self.clone(), window: Mutex::new((0, Vec::new())) })
+    }
+    /// All bytes, in order; `each` ends it with `false`, which comes back.
+    pub(super) fn stream(&self, each: &mut dyn FnMut(&[u8]) -> io::Result<bool>) -> Result<bool, StreamError> {
+        let stream = self.vault.open_stream(&self.set, &self.name)?;
+        let (mut buffer, mut offset) = (vec![0; WINDOW], 0);
+        loop {
+            let read = stream.read_at(offset, &mut buffer)?;
+            if read == 0 {
+                return Ok(true);
+            }
+            if !each(&buffer[..read])? {
+                return Ok(false);
+            }
+            offset += read as u64;
+        }
+    }
+}
+
+/// The place that a stream's name was made of: `%` and two hexadecimal digits are a byte that a name may not hold. A part that would lead
+/// elsewhere stays as it is written.
+pub(super) fn place_of(name: &Name) -> PathBuf {
+    name.as_str().split('/').map(|part| decoded(part).unwrap_or_else(|| part.into())).collect()
+}
+
+fn decoded(part: &str) -> Option<OsString> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        let digits = behind.get(..2).filter(|_| byte == b'%');
+        let Some(code) = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()) else {
+            bytes.push(byte);
+            rest = behind;
+            continue;
+        };
+        bytes.push(code);
+        rest = behind.get(2..)?;
+    }
+    let leads_out = matches!(bytes.as_slice(), b"" | b"." | b"..") || bytes.iter().any(|byte| matches!(byte, 0 | b'/'));
+    if leads_out { None } else { of_bytes(bytes) }
+}
+
+#[cfg(unix)]
+fn of_bytes(bytes: Vec<u8>) -> Option<OsString> {
+    Some(std::os::unix::ffi::OsStringExt::from_vec(bytes))
+}
+
+#[cfg(not(unix))]
+fn of_bytes(bytes: Vec<u8>) -> Option<OsString> {
+    // Elsewhere such a byte separates folders, or cannot be in a name.
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.contains(['\\', ':'])).then(|| text.into())
+}
+
+/// Why a stream was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamError {
+    #[error(transparent)]
+    Vault(#[from] anchorlog_vault::Error),
+    #[error(transparent)]
+    Written(#[from] io::Error),
+}
+
+struct OpenStored {
+    stored: Stored,
+    /// Where the window begins, and its bytes.
+    window: Mutex<(u64, Vec<u8>)>,
+}
+
+impl OpenStored {
+    /// Bytes of the window at an offset; none where it lies elsewhere.
+    fn of_window(window: &(u64, Vec<u8>), offset: u64) -> Option<&[u8]> {
+        let skip = usize::try_from(offset.checked_sub(window.0)?).ok()?;
+        window.1.get(skip..).filter(|rest| !rest.is_empty())
+    }
+    fn read_some(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        if Self::of_window(&window, offset).is_none() {
+            let stream = self.stored.vault.open_stream(&self.stored.set, &self.stored.name).map_err(io::Error::other)?;
+            let mut bytes = vec![0; WINDOW];
+            let read = stream.read_at(offset, &mut bytes).map_err(io::Error::other)?;
+            bytes.truncate(read);
+            *window = (offset, bytes);
+        }
+        let found = Self::of_window(&window, offset).unwrap_or_default();
+        let count = found.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&found[..count]);
+        Ok(count)
+    }
+}
+
+fn read_only<T>() -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, "a set of a vault is never written"))
+}
+
+impl File for OpenStored {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        anchorlog_storage::read_fully(offset, buffer, |offset, buffer| self.read_some(offset, buffer))
+    }
+    fn write_at(&self, _offset: u64, _bytes: &[u8]) -> io::Result<()> {
+        read_only()
+    }
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.stored.size)
+    }
+    fn set_size(&self, _size: u64) -> io::Result<()> {
+        read_only()
+    }
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_what_its_stream_was_named_after_and_never_leads_out() {
+        let place = |text: &str| place_of(&Name::new(text).unwrap()).display().to_string();
+        assert_eq!(place("db/Mail 1.edb"), "db/Mail 1.edb");
+        assert_eq!(place("100%25.edb"), "100%.edb");
+        assert_eq!(place("a%2"), "a%2");
+        for text in ["%2E%2E/a", "a/%2F", "a%00b", "%2e"] {
+            assert_eq!(place(text), text);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What is said of a set beside its bytes: the manifest with which it is published, the proofs attached to it later, and the history that
+//! the sets of a vault make together.
+
+pub mod facts;
+pub mod history;
+pub mod manifest;
+pub mod proof;
+mod wire;
+
+pub use facts::{DatabaseFacts, LogFacts, LogState, Stamp};
+pub use history::{History, KnownSet, StoredLog};
+pub use manifest::{
+    Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, PageCounts, Promise, Role,
+    StreamPart,
+};
+pub use proof::{Contents, Proof, ReplayProof};

@@ -1,0 +1,15 @@
+//! Restore of sets of a vault: planned, made, published; each predicate with a case that breaks just it.
+
+#[path = "../backup/common.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod backup_common;
+mod common;
+mod drill;
+mod forward;
+mod over;
+mod plain;
+mod predicates;
+mod real;
+#[path = "../recover/common.rs"]
+#[allow(dead_code, reason = "each test program uses a part")]
+mod recover_common;

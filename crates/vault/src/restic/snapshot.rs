@@ -1,0 +1,158 @@
+//! Snapshots: one for each set, and one for each attachment of a set.
+//!
+//! What makes a snapshot a set stands in its tags, which restic keeps when it writes a snapshot anew (`restic tag`, `restic rewrite`); the
+//! identity of a set is that of its first snapshot, which restic keeps as `original`.
+
+use crate::error::{Damage, Error, Place, Result};
+use crate::restic::backend::{Kind, Object};
+use crate::restic::repository::Repository;
+use crate::restic::{Id, host};
+use crate::set::{Name, NewSet, SetId, SetSummary};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const SET: &str = "anchorlog:set";
+const NEEDS: &str = "anchorlog:needs=";
+const ATTACHMENT_OF: &str = "anchorlog:attachment-of=";
+
+/// A snapshot. `label` and `delete` are rustic's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    time: Timestamp,
+    /// The root.
+    pub tree: Id,
+    #[serde(default)]
+    paths: Vec<String>,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    uid: u32,
+    #[serde(default)]
+    gid: u32,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    original: Option<Id>,
+    #[serde(default)]
+    program_version: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    label: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delete: Option<serde_json::Value>,
+}
+
+/// What a snapshot is to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Set(SetSummary),
+    Attachment {
+        of: SetId,
+        name: Name,
+    },
+    /// Another program's.
+    Foreign,
+}
+
+/// A snapshot with its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) id: Id,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) role: Role,
+}
+
+impl Snapshot {
+    pub(crate) fn of_set(new: &NewSet, tree: Id) -> Result<Self> {
+        let time = Timestamp::from_second(new.time).map_err(|error| Error::Unsupported(error.to_string()))?;
+        let needs = new.needs.iter().map(|set| format!("{NEEDS}{}", set.as_str()));
+        let tags = [SET.to_owned()].into_iter().chain(needs).chain(new.tags.iter().cloned()).collect();
+        let paths = if new.source.is_empty() { Vec::new() } else { vec![new.source.clone()] };
+        Ok(Self { hostname: new.host.clone(), label: new.label.clone(), ..Self::new(time, tree, paths, tags) })
+    }
+    pub(crate) fn of_attachment(of: &SetId, name: &Name, tree: Id) -> Self {
+        let tags = vec![format!("{ATTACHMENT_OF}{}", of.as_str())];
+        Self { hostname: host::name(), ..Self::new(Timestamp::now(), tree, vec![format!("/{name}")], tags) }
+    }
+    fn new(time: Timestamp, tree: Id, paths: Vec<String>, tags: Vec<String>) -> Self {
+        let (uid, gid) = host::user_and_group();
+        Self {
+            time,
+            tree,
+            paths,
+            hostname: String::new(),
+            username: host::user(),
+            uid,
+            gid,
+            tags: Some(tags),
+            original: None,
+            program_version: concat!("anchorlog ", env!("CARGO_PKG_VERSION")).into(),
+            label: String::new(),
+            delete: None,
+        }
+    }
+
+    /// When, in seconds since 1970 UTC.
+    pub(crate) fn second(&self) -> i64 {
+        self.time.as_second()
+    }
+    /// Why it must stay; `None` where it may go.
+    pub(crate) fn held(&self) -> Option<String> {
+        let held = self.delete.as_ref().is_some_and(|delete| !delete.is_null() && delete != "NotSet");
+        held.then(|| "it was made to stay".into())
+    }
+
+    fn role(&self, id: Id) -> Role {
+        let tags = self.tags.as_deref().unwrap_or_default();
+        let set = |text: &str| SetId::parse(text);
+        let path = self.paths.first().map(String::as_str).unwrap_or_default();
+        if let Some(of) = tags.iter().find_map(|tag| tag.strip_prefix(ATTACHMENT_OF)).and_then(set) {
+            let name = path.strip_prefix('/').and_then(Name::new);
+            return name.map_or(Role::Foreign, |name| Role::Attachment { of, name });
+        }
+        let Some(id) = set(&self.original.unwrap_or(id).to_string()).filter(|_| tags.iter().any(|tag| tag == SET)) else {
+            return Role::Foreign;
+        };
+        let made = NewSet {
+            time: self.second(),
+            host: self.hostname.clone(),
+            tags: tags.iter().filter(|tag| !tag.starts_with(NewSet::RESERVED)).cloned().collect(),
+            source: path.to_owned(),
+            label: self.label.clone(),
+            needs: tags.iter().filter_map(|tag| tag.strip_prefix(NEEDS)).filter_map(set).collect(),
+        };
+        Role::Set(SetSummary { id, made })
+    }
+}
+
+/// All snapshots, oldest first; damaged ones as what is wrong with them.
+///
+/// # Errors
+/// The storage's. One that is removed meanwhile is passed over.
+pub(crate) fn all(repository: &Repository) -> Result<(Vec<Stored>, Vec<Damage>)> {
+    let failed = |error| Error::Storage(Place::object("snapshots"), error);
+    let (mut snapshots, mut damage) = (Vec::new(), Vec::new());
+    for (id, _) in repository.backend.list(Kind::Snapshot).map_err(failed)? {
+        match load(repository, id) {
+            Ok(stored) => snapshots.push(stored),
+            Err(Error::Damaged(found)) => damage.push((id, found)),
+            Err(error) => return Err(error),
+        }
+    }
+    if !damage.is_empty() {
+        // What was removed since the listing is not damaged.
+        let there = repository.backend.list(Kind::Snapshot).map_err(failed)?;
+        damage.retain(|(id, _)| there.iter().any(|(there, _)| there == id));
+    }
+    snapshots.sort_by_key(|stored| (stored.snapshot.time, stored.id));
+    damage.sort_by_key(|(id, _)| *id);
+    Ok((snapshots, damage.into_iter().map(|(_, damage)| damage).collect()))
+}
+
+/// A snapshot.
+pub(crate) fn load(repository: &Repository, id: Id) -> Result<Stored> {
+    let snapshot: Snapshot = repository.load_json(Object::new(Kind::Snapshot, id))?;
+    let role = snapshot.role(id);
+    Ok(Stored { id, snapshot, role })
+}

@@ -1,0 +1,179 @@
+//! Blobs on their way into packs, and packs into the index.
+
+use crate::error::{Error, Place, Result};
+use crate::restic::backend::{Kind, Object};
+use crate::restic::index::{FILE_BLOBS, Index, IndexBlob, IndexFile, IndexPack, Location, SoundPacks};
+use crate::restic::pack::{BlobKind, DATA_SIZE, PackBuilder, TREE_SIZE, size_of};
+use crate::restic::repository::Repository;
+use crate::restic::{Id, told};
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use zstd::bulk::Compressor;
+
+/// Packs of which a blob is read back, at most.
+const READ_BACK: usize = 64;
+
+/// What one set adds to a repository. Used by several threads at once; at most one pack of each is in memory.
+pub(crate) struct Store {
+    repository: Arc<Repository>,
+    index: Arc<Index>,
+    sound: SoundPacks,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Blobs that this set brings.
+    new: HashSet<(BlobKind, Id)>,
+    /// Packs that nobody is filling at the moment.
+    data: Vec<PackBuilder>,
+    trees: Vec<PackBuilder>,
+    /// Packs that no index file tells of yet.
+    pending: Vec<IndexPack>,
+    /// Index files written.
+    files: Vec<Id>,
+    /// Packs written: name, size, and one blob of them.
+    packs: Vec<(Id, u64, IndexBlob)>,
+}
+
+impl Store {
+    /// For a set over what `index` tells of, as far as it is really there.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub(crate) fn new(repository: Arc<Repository>, index: Arc<Index>) -> Result<Self> {
+        let sound = index.sound_packs(&packs_there(&repository)?);
+        Ok(Self { repository, index, sound, state: Mutex::default() })
+    }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A compressor, one for each thread.
+    pub(crate) fn compressor(&self) -> Result<Compressor<'static>> {
+        Compressor::new(self.repository.compression()).map_err(|error| Error::Storage(Place::default(), error))
+    }
+
+    /// Stores a blob, unless it is there already. Returns its name, and the bytes that the repository grew by.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub(crate) fn add(&self, compressor: &mut Compressor<'_>, kind: BlobKind, plain: &[u8]) -> Result<(Id, u64)> {
+        let id = Id::of(plain);
+        if self.index.is_in(&self.sound, kind, id) || !self.state().new.insert((kind, id)) {
+            return Ok((id, 0));
+        }
+        let failed = |error| Error::Storage(Place::object("data"), error);
+        let packed = compressor.compress(plain).map_err(failed)?;
+        let plain_size = u32::try_from(plain.len()).map_err(|error| failed(io::Error::other(error)))?;
+        // Readers take 0 for "not compressed".
+        let compressed = packed.len() < plain.len() && plain_size > 0;
+        let (stored, plain_size) = if compressed { (&*packed, Some(plain_size)) } else { (plain, None) };
+        let mut pack = self.state().open_packs(kind).pop().unwrap_or_default();
+        let grown = pack.add(&self.repository.key, kind, id, stored, plain_size).map_err(failed)?;
+        let full = match kind {
+            BlobKind::Data => DATA_SIZE,
+            BlobKind::Tree => TREE_SIZE,
+        };
+        if pack.is_full(full) {
+            self.write(pack)?;
+        } else {
+            self.state().open_packs(kind).push(pack);
+        }
+        Ok((id, grown.into()))
+    }
+
+    /// Writes what is left and makes everything durable.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let rest: Vec<PackBuilder> = {
+            let State { data, trees, .. } = &mut *self.state();
+            data.drain(..).chain(trees.drain(..)).collect()
+        };
+        for pack in rest.into_iter().filter(|pack| pack.size() > 0) {
+            self.write(pack)?;
+        }
+        let pending = std::mem::take(&mut self.state().pending);
+        if !pending.is_empty() {
+            self.write_index(pending)?;
+        }
+        if self.state().files.is_empty() {
+            return Ok(());
+        }
+        self.repository.backend.sync().map_err(|error| Error::Storage(Place::object("index"), error))
+    }
+
+    fn write(&self, pack: PackBuilder) -> Result<()> {
+        let failed = |error| Error::Storage(Place::object("data"), error);
+        let (bytes, pack) = pack.finish(&self.repository.key).map_err(failed)?;
+        let object = Object::new(Kind::Pack, pack.id);
+        self.repository.backend.create(object, &bytes).map_err(|error| told(object, error))?;
+        let pending = {
+            let mut state = self.state();
+            // The name of a pack is as good as random.
+            let pick = (usize::from(pack.id.bytes()[0]) * pack.blobs.len()) >> 8;
+            if let Some(blob) = pack.blobs.get(pick) {
+                state.packs.push((pack.id, size_of(&pack.blobs), blob.clone()));
+            }
+            state.pending.push(pack);
+            let blobs: usize = state.pending.iter().map(|pack| pack.blobs.len()).sum();
+            if blobs < FILE_BLOBS { Vec::new() } else { std::mem::take(&mut state.pending) }
+        };
+        if pending.is_empty() { Ok(()) } else { self.write_index(pending) }
+    }
+
+    fn write_index(&self, packs: Vec<IndexPack>) -> Result<()> {
+        // What an index tells of is there, whenever the machine stops.
+        self.repository.backend.sync().map_err(|error| Error::Storage(Place::object("data"), error))?;
+        let file = IndexFile { packs, packs_to_delete: Vec::new() };
+        let id = self.repository.save_json(Kind::Index, &file)?;
+        self.state().files.push(id);
+        let read: IndexFile = self.repository.load_json(Object::new(Kind::Index, id))?;
+        let same = read == file;
+        same.then_some(()).ok_or_else(|| Object::new(Kind::Index, id).damage("reads back otherwise than it was written"))
+    }
+
+    /// Reads back what was written: that all packs are there with their sizes, and a blob of each of up to 64 of them.
+    ///
+    /// # Errors
+    /// Something is not as it was written; the storage's.
+    pub(crate) fn read_back(&self) -> Result<()> {
+        let packs = self.state().packs.clone();
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let there = packs_there(&self.repository)?;
+        for (id, size, _) in &packs {
+            match there.get(id) {
+                Some(found) if found == size => {}
+                Some(found) => return Err(Object::new(Kind::Pack, *id).damage(format!("has {found} bytes, not {size}"))),
+                None => return Err(Object::new(Kind::Pack, *id).damage("was written and is not there")),
+            }
+        }
+        for (id, _, blob) in packs.iter().step_by(packs.len().div_ceil(READ_BACK)) {
+            let object = Object::new(Kind::Pack, *id);
+            let sealed = self.repository.backend.read_range(object, blob.offset.into(), blob.length as usize);
+            let sealed = sealed.map_err(|error| told(object, error))?;
+            self.repository.open_blob(blob.kind, &Location::of(blob), object, &sealed)?;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn open_packs(&mut self, kind: BlobKind) -> &mut Vec<PackBuilder> {
+        match kind {
+            BlobKind::Data => &mut self.data,
+            BlobKind::Tree => &mut self.trees,
+        }
+    }
+}
+
+/// All packs of the repository with their sizes.
+pub(crate) fn packs_there(repository: &Repository) -> Result<HashMap<Id, u64>> {
+    let list = repository.backend.list(Kind::Pack);
+    Ok(list.map_err(|error| Error::Storage(Place::object("data"), error))?.into_iter().collect())
+}

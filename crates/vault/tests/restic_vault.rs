@@ -1,0 +1,261 @@
+//! A vault in restic's format: the same answers as the model in memory, and what only it has.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use anchorlog_testkit::random::Random;
+use anchorlog_vault::memory::MemoryVault;
+use anchorlog_vault::restic::{CreateOptions, ResticVault, Secret};
+use anchorlog_vault::{Error, NewSet, SetId, Vault};
+use common::{Failing, bytes, create, name, new_set, objects, open, options, publish, read, secret};
+use std::fs;
+
+/// What anyone can learn of a vault, with the sets numbered in their order.
+fn told(vault: &dyn Vault) -> Vec<String> {
+    let mut told = Vec::new();
+    for (number, set) in vault.sets().unwrap().into_iter().enumerate() {
+        let set = set.unwrap();
+        let NewSet { time, host, tags, source, label, needs } = &set.made;
+        told.push(format!("{number}: {time} {host} {tags:?} {source} {label} {}", needs.len()));
+        told.push(String::from_utf8(vault.manifest(&set.id).unwrap()).unwrap());
+        let attachments = vault.attachments(&set.id).unwrap();
+        told.extend(attachments.iter().map(|attachment| format!("{} {:?}", attachment.name, attachment.bytes)));
+    }
+    told
+}
+
+fn ids(vault: &dyn Vault) -> Vec<SetId> {
+    vault.sets().unwrap().into_iter().map(|set| set.unwrap().id).collect()
+}
+
+#[test]
+fn the_same_operations_have_the_same_answers_as_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let vaults: [&dyn Vault; 2] = [&MemoryVault::new(), &create(folder.path()).with_segment_size(1 << 20)];
+    let names = ["a", "a/b", "db/mail.edb", "db", "logs/E0000001.log", "x\"y", "manifest.json", "streams/a"];
+    for seed in 0..12 {
+        let answers = vaults.map(|vault| {
+            let mut random = Random::new(seed);
+            let mut answers = Vec::new();
+            match random.below(4) {
+                0 | 1 => {
+                    let needs = ids(vault).first().cloned().filter(|_| seed == 7).into_iter().collect();
+                    let made = NewSet {
+                        tags: vec!["full".into()],
+                        label: format!("set {seed}"),
+                        needs,
+                        ..new_set(1000 + seed.cast_signed())
+                    };
+                    let mut writer = vault.begin_set(made).unwrap();
+                    for _ in 0..3 {
+                        let stream = names[random.below(names.len())];
+                        let size = [0, 1, 1 << 16, 70_000, 1 << 20, (1 << 21) + 5, 3 << 20][random.below(7)];
+                        let stored = writer.stream(&name(stream), &mut &bytes(random.next() % 3, size)[..]);
+                        answers.push(
+                            stored
+                                .map(|receipt| format!("{} {:?}", receipt.bytes, receipt.sha256))
+                                .map_err(|error| error.to_string()),
+                        );
+                    }
+                    answers.push(
+                        writer
+                            .publish(format!("{{\"seed\":{seed}}}").as_bytes())
+                            .map(|_| "published".into())
+                            .map_err(|error| error.to_string()),
+                    );
+                }
+                2 => {
+                    for set in ids(vault).iter().take(1) {
+                        vault.attach(set, &name("proofs/drill.json"), &seed.to_le_bytes()).unwrap();
+                    }
+                }
+                _ => {
+                    for set in ids(vault).iter().skip(1).take(1) {
+                        answers.push(
+                            vault
+                                .forget(std::slice::from_ref(set))
+                                .map(|()| "forgotten".into())
+                                .map_err(|error| error.to_string()),
+                        );
+                    }
+                }
+            }
+            for set in ids(vault) {
+                for stream in names {
+                    answers.push(
+                        read(vault, &set, stream)
+                            .map(|bytes| format!("{stream}: {} bytes", bytes.len()))
+                            .map_err(|_| stream.into()),
+                    );
+                }
+            }
+            (answers, told(vault))
+        });
+        assert_eq!(answers[0], answers[1], "seed {seed}");
+    }
+    assert!(ids(vaults[1]).len() > 1);
+}
+
+#[test]
+fn what_was_stored_comes_back_from_any_offset() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path()).with_segment_size(1 << 20);
+    let long = bytes(1, (5 << 20) + 12_345);
+    let (set, receipts) = publish(&vault, new_set(1), &[("long", &long), ("exact", &long[..2 << 20]), ("empty", &[])]);
+    assert_eq!(receipts.iter().map(|receipt| receipt.bytes).collect::<Vec<_>>(), [long.len() as u64, 2 << 20, 0]);
+    let vault = open(folder.path());
+    assert!(read(&vault, &set, "long").unwrap() == long);
+    assert!(read(&vault, &set, "exact").unwrap() == long[..2 << 20]);
+    assert_eq!(read(&vault, &set, "empty").unwrap(), b"");
+    let reader = vault.open_stream(&set, &name("long")).unwrap();
+    let mut random = Random::new(1);
+    for _ in 0..200 {
+        let (offset, size) = (random.below(long.len() + 10), random.below(200_000));
+        let mut buffer = vec![0; size];
+        let count = reader.read_at(offset as u64, &mut buffer).unwrap();
+        let wanted = long.get(offset..).unwrap_or_default();
+        assert!(buffer[..count] == wanted[..wanted.len().min(size)], "{size} bytes at {offset}");
+    }
+}
+
+#[test]
+fn what_is_there_already_is_not_stored_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let mut database = bytes(1, 8 << 20);
+    let (_, first) = publish(&vault, new_set(1), &[("mail.edb", &database)]);
+    assert!(first[0].stored > 4 << 20, "{}", first[0].stored);
+    database[5 << 20] ^= 1;
+    let (_, second) = publish(&open(folder.path()), new_set(2), &[("mail.edb", &database)]);
+    assert!((1..=66_000).contains(&second[0].stored), "{}", second[0].stored);
+    let (_, third) = publish(&vault, new_set(3), &[("mail.edb", &database), ("copy.edb", &database)]);
+    assert_eq!(third.iter().map(|receipt| receipt.stored).sum::<u64>(), 0);
+}
+
+#[test]
+fn a_source_that_fails_can_not_be_published_and_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let (set, _) = publish(&vault, new_set(1), &[("a", b"some bytes")]);
+    for good in [0, 100_000, 5 << 20] {
+        let mut writer = vault.begin_set(new_set(2)).unwrap();
+        assert!(
+            matches!(writer.stream(&name("a"), &mut Failing(good)), Err(Error::Source(_, error)) if error.to_string() == "a bad sector")
+        );
+        writer.stream(&name("b"), &mut &b"good"[..]).unwrap();
+        assert!(matches!(writer.publish(b"{}"), Err(Error::Source(..))));
+    }
+    assert_eq!(ids(&vault), [set]);
+}
+
+#[test]
+fn a_set_that_is_not_published_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    vault.begin_set(new_set(1)).unwrap().stream(&name("a"), &mut &bytes(1, 100_000)[..]).unwrap();
+    assert_eq!(vault.sets().unwrap(), []);
+    drop(vault);
+    assert_eq!(objects(folder.path(), "locks"), [""; 0].map(std::path::PathBuf::from));
+}
+
+#[test]
+fn another_secret_does_not_open_it() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(create(folder.path()));
+    assert!(matches!(ResticVault::open(folder.path(), &Secret::password("wrong")), Err(Error::WrongKey)));
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(ResticVault::open(empty.path(), &secret()), Err(Error::NoVault(_))));
+}
+
+#[test]
+fn a_key_can_be_added_and_the_first_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let (set, _) = publish(&vault, new_set(1), &[("a", b"some bytes")]);
+    let first = vault.keys().unwrap()[0].id;
+    let text = Secret::new_key_file().unwrap();
+    let file = Secret::key_file(text.as_bytes()).unwrap();
+    vault.add_key(&file, 10).unwrap();
+    assert!(vault.remove_key(first).is_err(), "the key in use");
+    drop(vault);
+    let vault = ResticVault::open(folder.path(), &file).unwrap();
+    assert_eq!(vault.keys().unwrap().iter().filter(|key| key.in_use).count(), 1);
+    vault.remove_key(first).unwrap();
+    assert_eq!(read(&vault, &set, "a").unwrap(), b"some bytes");
+    assert!(matches!(ResticVault::open(folder.path(), &secret()), Err(Error::WrongKey)));
+    assert!(Secret::key_file(b" \n").is_none() && Secret::key_file(&[0xFF]).is_none());
+}
+
+#[test]
+fn a_vault_is_made_only_where_nothing_is() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("letter.txt"), "dear").unwrap();
+    assert!(matches!(ResticVault::create(folder.path(), &secret(), options()), Err(Error::NotEmpty(_))));
+    let folder = tempfile::tempdir().unwrap();
+    drop(create(folder.path()));
+    assert!(matches!(ResticVault::create(folder.path(), &secret(), options()), Err(Error::NotEmpty(_))));
+    // An interrupted creation leaves no `config`.
+    fs::remove_file(folder.path().join("config")).unwrap();
+    let vault = create(folder.path());
+    assert_eq!(vault.keys().unwrap().len(), 1);
+    let folder = tempfile::tempdir().unwrap();
+    for chunk_size in [0, 1 << 14, 100_000, 8 << 20] {
+        let options = CreateOptions { chunk_size, ..options() };
+        assert!(matches!(ResticVault::create(folder.path(), &secret(), options), Err(Error::Unsupported(_))));
+    }
+}
+
+#[test]
+fn a_set_that_another_needs_is_not_forgotten_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let vaults: [&dyn Vault; 2] = [&MemoryVault::new(), &create(folder.path())];
+    for vault in vaults {
+        let (full, _) = publish(vault, new_set(1), &[("a", b"full")]);
+        let (logs, _) = publish(vault, NewSet { needs: vec![full.clone()], ..new_set(2) }, &[("b", b"logs")]);
+        assert!(matches!(vault.forget(std::slice::from_ref(&full)), Err(Error::Held(set, _)) if set == full));
+        assert_eq!(ids(vault), [full.clone(), logs.clone()]);
+        vault.forget(&[full.clone(), logs]).unwrap();
+        assert_eq!(ids(vault), []);
+        assert!(matches!(vault.begin_set(NewSet { needs: vec![full], ..new_set(3) }), Err(Error::NoSet(_))));
+    }
+}
+
+#[test]
+fn attachments_go_with_their_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let (kept, _) = publish(&vault, new_set(1), &[("a", b"one")]);
+    let (gone, _) = publish(&vault, new_set(2), &[("a", b"two")]);
+    for set in [&kept, &gone] {
+        vault.attach(set, &name("proof.json"), b"first").unwrap();
+        vault.attach(set, &name("proof.json"), b"second").unwrap();
+    }
+    vault.forget(std::slice::from_ref(&gone)).unwrap();
+    assert_eq!(objects(folder.path(), "snapshots").len(), 3);
+    let found: Vec<Vec<u8>> = vault.attachments(&kept).unwrap().into_iter().map(|attachment| attachment.bytes).collect();
+    assert_eq!(found, [b"first".to_vec(), b"second".to_vec()]);
+    assert!(matches!(vault.attachments(&gone), Err(Error::NoSet(_))));
+}
+
+#[test]
+fn an_append_only_vault_forgets_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = CreateOptions { append_only: true, ..options() };
+    let vault = ResticVault::create(folder.path(), &secret(), options).unwrap();
+    let (set, _) = publish(&vault, new_set(1), &[("a", b"one")]);
+    assert!(matches!(vault.forget(std::slice::from_ref(&set)), Err(Error::Unsupported(_))));
+    assert!(matches!(open(folder.path()).forget(std::slice::from_ref(&set)), Err(Error::Unsupported(_))));
+    assert_eq!(ids(&vault), [set]);
+}
+
+#[test]
+fn tags_that_would_make_a_snapshot_what_it_is_not_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    for tag in ["", "a,b", "anchorlog:set"] {
+        assert!(
+            matches!(vault.begin_set(NewSet { tags: vec![tag.into()], ..new_set(1) }), Err(Error::Unsupported(_))),
+            "{tag:?}"
+        );
+    }
+}
