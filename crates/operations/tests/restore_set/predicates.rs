@@ -366,3 +366,68 @@ fn p66_a_copy_that_the_stream_does_not_know_is_refused_before_anything_is_touche
     let broken = store.refused(&other, &target, &with_logs(folder.path()), &["P66 R-OTHERDB"]);
     assert!(matches!(broken[0].jet, Some(JetCode::ATTACHED_DATABASE_MISMATCH | JetCode::CONSISTENT_TIME_MISMATCH)), "{broken:?}");
 }
+
+#[test]
+fn o14_p37_two_files_of_one_database_are_refused() {
+    let Some((store, id, _)) = production() else { return };
+    let twins = store.edited(&id, false, |manifest, streams| {
+        let mut twin = manifest.files.iter().find(|file| file.name.as_str() == "db/db1.edb").unwrap().clone();
+        twin.name = anchorlog_vault::Name::new("db/copy.edb").unwrap();
+        streams.insert("db/copy.edb".into(), streams["db/db1.edb"].clone());
+        manifest.files.push(twin);
+    });
+    let (_keep, target) = new_place();
+    let broken = store.refused(&twins, &target, &Options::default(), &["P37 R-DBSIGN"]);
+    assert_eq!(broken[0].jet, Some(JetCode::DATABASE_SIGN_IN_USE));
+}
+
+#[test]
+fn o27_d7_a_clean_header_that_its_pages_contradict_is_not_believed() {
+    let (source, store) = (copy_of("clean-4k", "clean"), Store::new());
+    let id = store.add(source.path());
+    let edited = store.edited(&id, false, |_, streams| {
+        edit_bytes(streams.get_mut("db1.edb").unwrap(), |header| header.dbtime = anchorlog_format::units::Dbtime(1));
+    });
+    let (_keep, target) = new_place();
+    let error = store.restore(&edited, &target, &Options::default()).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("contradicts"), "{error}");
+    assert!(!target.path().exists());
+}
+
+#[test]
+fn o11_o12_a_database_that_is_longer_than_its_pages_comes_back_as_it_is_and_a_shorter_one_does_not() {
+    let (source, store) = (copy_of("clean-4k", "clean"), Store::new());
+    let path = source.path().join("db1.edb");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend([0x5A; 4096]);
+    fs::write(&path, &bytes).unwrap();
+    let id = store.add(source.path());
+    let (_keep, target) = new_place();
+    store.restore(&id, &target, &Options::default()).unwrap();
+    assert_eq!(digests(target.path()), digests(source.path()));
+    let cut = store.edited(&id, false, |_, streams| streams.get_mut("db1.edb").unwrap().truncate(20 * 4096));
+    let (_keep, target) = new_place();
+    assert!(store.restore(&cut, &target, &Options::default()).is_err());
+    assert!(!target.path().exists());
+}
+
+#[test]
+fn an_interrupted_roll_forward_leaves_nothing_behind() {
+    struct Replaying(usize);
+    impl anchorlog_operations::recover::Progress for Replaying {
+        fn phase(&mut self, _: &str, _: usize) -> bool {
+            true
+        }
+        fn step(&mut self, what: &str, _: usize, _: usize) -> bool {
+            self.0 -= usize::from(what.starts_with("generation"));
+            self.0 > 0
+        }
+    }
+    let Some((store, id, folder)) = production() else { return };
+    let before = digests(folder.path());
+    let target = Target::Over(folder.path().to_owned());
+    let error = store.restore_with(&id, &target, &forward(Forward::All), &mut Replaying(5)).map(|_| ()).unwrap_err();
+    assert!(matches!(error, anchorlog_operations::restore::set::Error::Interrupted), "{error}");
+    assert_eq!(digests(folder.path()), before);
+    assert_eq!(crate::common::names(folder.path()), ["db", "log"]);
+}

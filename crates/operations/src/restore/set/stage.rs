@@ -114,9 +114,16 @@ fn from_vault(plan: &Plan, item: &Item, stored: &Stored, work: &Path, progress: 
     }
     // A dirty database may have pages that only replay makes whole; the proof of the result tells.
     let dirty = plan.is_dirty(&item.place);
+    if dirty || plan.options.keep_damage {
+        return Ok(digest);
+    }
+    // A file that ends too early, or a header that contradicts its pages, is nothing that unused pages explain (trap O27).
+    if !seen.of_file.is_empty() {
+        return Err(damaged(first(&seen.of_file), seen.of_file));
+    }
     let mut findings = seen.findings;
     findings.retain(|finding| finding.severity == Severity::Error);
-    if findings.is_empty() || dirty || plan.options.keep_damage {
+    if findings.is_empty() {
         return Ok(digest);
     }
     // Pages that nothing uses may hold anything: the whole database tells.
