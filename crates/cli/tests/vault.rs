@@ -105,6 +105,9 @@ fn logs_go_only_when_a_proved_set_holds_them() {
     assert!(chain.contains("kept log/edb00001.log because G2") && !chain.contains("safe "), "{chain}");
     let logs = run(root, &["backup", "logs", "work/log"]);
     assert_eq!(code(&logs), 0, "{}", said(&logs));
+    let again = run(root, &["backup", "logs", "work/log"]);
+    assert_eq!(code(&again), 0, "{}", said(&again));
+    assert!(said(&again).contains("Nothing is new"), "{}", said(&again));
     let chain = said(&run(root, &["chain", "work"]));
     assert!(chain.contains("safe log/edb00011.log") && chain.contains("kept log/edb00012.log"), "{chain}");
     let before = contents(&root.join("work"));

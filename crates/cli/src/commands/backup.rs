@@ -41,12 +41,29 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
             backup::snapshot::plan(&sources, &history, &options).map_err(|error| super::recover::no_plan(folder, error))?
         }
     };
+    if let BackupCommand::Logs(_) = command
+        && nothing_new(&plan)
+    {
+        let mut out = io::stdout().lock();
+        if as_json {
+            writeln!(out, "{}", json!({ "set": null, "plan": plan }))?;
+        } else {
+            writeln!(out, "Nothing is new: every closed log is stored already.")?;
+        }
+        return Ok(Exit::Done);
+    }
     if common.dry_run || !plan.possible {
         show_plan(&plan, as_json)?;
         return Ok(if plan.possible { Exit::Done } else { Exit::Refused });
     }
     interrupt::careful();
     end(backup::make(&plan, &sources, &vault, &now::ambient(), &mut shown), as_json)
+}
+
+/// Whether there are logs, and no closed one that the vault lacks: for a command that runs every hour that is no failure.
+fn nothing_new(plan: &Plan) -> bool {
+    let has_stream = plan.predicates.iter().any(|predicate| predicate.id == "P15");
+    has_stream && plan.files.is_empty() && plan.refusals().all(|predicate| predicate.id == "set")
 }
 
 fn inputs(common: &Common) -> Result<Inputs, Trouble> {
