@@ -128,6 +128,19 @@ fn logs_go_only_when_a_proved_set_holds_them() {
 }
 
 #[test]
+fn a_database_that_is_named_is_all_that_goes_into_the_set() {
+    let place = copy_of("micro-insert", "after");
+    let root = place.path();
+    fs::copy(root.join("work/db/db1.edb"), root.join("one.edb")).unwrap();
+    fs::write(root.join("other.txt"), "beside it").unwrap();
+    with_vault(root);
+    let made = run(root, &["backup", "offline", "--database", "one.edb", "--json"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    let files = json(&made)["manifest"]["files"].as_array().unwrap().clone();
+    assert_eq!(files.iter().map(|file| file["name"].as_str().unwrap()).collect::<Vec<_>>(), ["one.edb"]);
+}
+
+#[test]
 fn a_vault_opens_with_its_keys_alone_and_says_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();

@@ -67,8 +67,8 @@ fn nothing_new(plan: &Plan) -> bool {
 }
 
 fn inputs(common: &Common) -> Result<Inputs, Trouble> {
-    let beside = || common.database.first().and_then(|database| database.parent()).map(Path::to_path_buf);
-    let folder = common.folder.clone().or_else(|| common.logs.clone()).or_else(beside).unwrap_or_default();
+    // Databases that are named one by one are all there is.
+    let folder = common.folder.clone().unwrap_or_default();
     let mut databases = common.database.clone();
     // A single database may be named instead of its folder.
     if folder.is_file() {

@@ -18,7 +18,7 @@ pub(crate) const ASIDE: &str = "anchorlog-originals-";
 /// Where the files lie.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// The folder, with everything below it.
+    /// The folder, with everything below it; empty: the databases that are named are all there is.
     pub folder: PathBuf,
     /// Databases that lie elsewhere.
     pub databases: Vec<PathBuf>,
@@ -70,10 +70,13 @@ impl Sources {
     /// `NotFound` for a folder or file that is not there; any error of listing and reading.
     pub fn gather(inputs: &Inputs) -> io::Result<Self> {
         let mut files = BTreeMap::new();
-        if !inputs.folder.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is no folder", inputs.folder.display())));
+        let apart = inputs.folder.as_os_str().is_empty() && !inputs.databases.is_empty();
+        if !apart {
+            if !inputs.folder.is_dir() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is no folder", inputs.folder.display())));
+            }
+            add_folder(&mut files, &inputs.folder, Path::new(""))?;
         }
-        add_folder(&mut files, &inputs.folder, Path::new(""))?;
         let mut log_place = None;
         if let Some(logs) = &inputs.logs {
             if !logs.is_dir() {
@@ -89,7 +92,7 @@ impl Sources {
         for database in &inputs.databases {
             add_database(&mut files, &inputs.folder, database)?;
         }
-        let cut_off = is_cut_off(&inputs.folder);
+        let cut_off = !apart && is_cut_off(&inputs.folder);
         let stored = Arc::default();
         Ok(Self { files: Arc::new(files), stored, log_place, only_read: BTreeSet::new(), may_add: false, cut_off })
     }
