@@ -73,7 +73,7 @@ impl fmt::Display for Name {
 /// What a set is begun with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewSet {
-    /// When, in seconds since 1970 UTC.
+    /// When, in milliseconds since 1970 UTC.
     pub time: i64,
     /// On which machine.
     pub host: String,
@@ -155,7 +155,7 @@ pub struct Receipt {
 pub struct Attachment {
     /// Name.
     pub name: Name,
-    /// When, in seconds since 1970 UTC.
+    /// When, in milliseconds since 1970 UTC.
     pub time: i64,
     /// Content.
     pub bytes: Vec<u8>,

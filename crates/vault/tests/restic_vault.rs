@@ -259,3 +259,29 @@ fn tags_that_would_make_a_snapshot_what_it_is_not_are_refused() {
         );
     }
 }
+
+#[test]
+fn a_set_is_listed_behind_those_it_needs_whatever_the_clock_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    // In one moment, in which identities alone would order them; and with a clock that was set back.
+    for times in [[5; 12], std::array::from_fn(|number| 100 - number as i64)] {
+        let mut made: Vec<SetId> = Vec::new();
+        for time in times {
+            let needs = made.last().cloned().into_iter().collect();
+            made.push(publish(&vault, NewSet { needs, ..new_set(time) }, &[]).0);
+        }
+        let listed: Vec<SetId> = ids(&vault).into_iter().filter(|set| made.contains(set)).collect();
+        assert_eq!(listed, made);
+    }
+    assert_eq!(ids(&vault).len(), 24);
+}
+
+#[test]
+fn sets_of_one_second_are_listed_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let made: Vec<SetId> = (0..12).map(|millisecond| publish(&vault, new_set(1_000_000 + millisecond), &[]).0).collect();
+    assert_eq!(ids(&vault), made);
+    assert_eq!(vault.sets().unwrap()[3].as_ref().unwrap().made.time, 1_000_003);
+}

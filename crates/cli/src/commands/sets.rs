@@ -25,8 +25,8 @@ fn list(ls: &SetsLs, as_json: bool) -> Outcome {
     let mut out = io::stdout().lock();
     for set in &history.sets {
         if as_json {
-            let line =
-                json!({ "set": set.id.as_str(), "made": set.summary.made.time, "proved": set.proved, "manifest": set.manifest });
+            let made = jiff::Timestamp::from_millisecond(set.summary.made.time).ok().map(|time| time.to_string());
+            let line = json!({ "set": set.id.as_str(), "made": made, "proved": set.proved, "manifest": set.manifest });
             writeln!(out, "{line}")?;
         } else {
             write!(out, "{}", render::sets::line(set))?;

@@ -149,7 +149,7 @@ impl Run<'_> {
         let held = self.hold()?;
         let options = &self.plan.options;
         let mut writer = vault.begin_set(NewSet {
-            time: Moment::seconds(self.begun).unwrap_or(0),
+            time: Moment::milliseconds(self.begun).unwrap_or(0),
             host: options.host.clone(),
             tags: vec!["anchorlog".into(), self.plan.kind.name().into()],
             source: self

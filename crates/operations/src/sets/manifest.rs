@@ -116,11 +116,16 @@ impl<'de> Deserialize<'de> for Moment {
 }
 
 impl Moment {
-    /// Seconds since 1970 UTC; `None` for a time that is unset, local or impossible.
+    /// Whole seconds since 1970 UTC; `None` as [`Moment::milliseconds`].
     #[must_use]
     pub fn seconds(self) -> Option<i64> {
+        Some(self.milliseconds()?.div_euclid(1000))
+    }
+    /// Milliseconds since 1970 UTC; `None` for a time that is unset, local or impossible.
+    #[must_use]
+    pub fn milliseconds(self) -> Option<i64> {
         let time = self.0;
-        let [year, month, day, hour, minute, second, _] = time.order().map(i64::from);
+        let [year, month, day, hour, minute, second, millisecond] = time.order().map(i64::from);
         let valid = time.is_utc() && (1..=12).contains(&month) && (1..=31).contains(&day);
         if !valid {
             return None;
@@ -130,7 +135,7 @@ impl Moment {
         let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468;
-        Some(((days * 24 + hour) * 60 + minute) * 60 + second)
+        Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millisecond)
     }
 }
 

@@ -75,6 +75,7 @@ fn o20_a_time_is_shown_raw_and_in_utc_only_where_it_is_utc() {
     assert_eq!(Moment(LogTime::utc(1970, 1, 1, 0, 0, 0, 0)).seconds(), Some(0));
     assert_eq!(Moment(LogTime::utc(2000, 2, 29, 12, 0, 1, 0)).seconds(), Some(951_825_601));
     assert_eq!(Moment(LogTime::utc(2026, 11, 21, 11, 48, 45, 959)).seconds(), Some(1_795_261_725));
+    assert_eq!(Moment(LogTime::utc(2026, 11, 21, 11, 48, 45, 959)).milliseconds(), Some(1_795_261_725_959));
     assert_eq!(Moment(LogTime([1, 2, 3, 4, 5, 99, 0, 0])).seconds(), None);
 }
 

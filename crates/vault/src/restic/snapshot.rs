@@ -10,6 +10,7 @@ use crate::restic::{Id, host};
 use crate::set::{Name, NewSet, SetId, SetSummary};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 
 const SET: &str = "anchorlog:set";
 const NEEDS: &str = "anchorlog:needs=";
@@ -65,7 +66,7 @@ pub(crate) struct Stored {
 
 impl Snapshot {
     pub(crate) fn of_set(new: &NewSet, tree: Id) -> Result<Self> {
-        let time = Timestamp::from_second(new.time).map_err(|error| Error::Unsupported(error.to_string()))?;
+        let time = Timestamp::from_millisecond(new.time).map_err(|error| Error::Unsupported(error.to_string()))?;
         let needs = new.needs.iter().map(|set| format!("{NEEDS}{}", set.as_str()));
         let tags = [SET.to_owned()].into_iter().chain(needs).chain(new.tags.iter().cloned()).collect();
         let paths = if new.source.is_empty() { Vec::new() } else { vec![new.source.clone()] };
@@ -93,9 +94,9 @@ impl Snapshot {
         }
     }
 
-    /// When, in seconds since 1970 UTC.
-    pub(crate) fn second(&self) -> i64 {
-        self.time.as_second()
+    /// When, in milliseconds since 1970 UTC.
+    pub(crate) fn millisecond(&self) -> i64 {
+        self.time.as_millisecond()
     }
     /// Why it must stay; `None` where it may go.
     pub(crate) fn held(&self) -> Option<String> {
@@ -115,7 +116,7 @@ impl Snapshot {
             return Role::Foreign;
         };
         let made = NewSet {
-            time: self.second(),
+            time: self.millisecond(),
             host: self.hostname.clone(),
             tags: tags.iter().filter(|tag| !tag.starts_with(NewSet::RESERVED)).cloned().collect(),
             source: path.to_owned(),
@@ -126,7 +127,7 @@ impl Snapshot {
     }
 }
 
-/// All snapshots, oldest first; damaged ones as what is wrong with them.
+/// All snapshots, oldest first, and a set never before one that it needs, whatever the clocks said; damaged ones as what is wrong with them.
 ///
 /// # Errors
 /// The storage's. One that is removed meanwhile is passed over.
@@ -147,7 +148,37 @@ pub(crate) fn all(repository: &Repository) -> Result<(Vec<Stored>, Vec<Damage>)>
     }
     snapshots.sort_by_key(|stored| (stored.snapshot.time, stored.id));
     damage.sort_by_key(|(id, _)| *id);
-    Ok((snapshots, damage.into_iter().map(|(_, damage)| damage).collect()))
+    Ok((needed_first(snapshots), damage.into_iter().map(|(_, damage)| damage).collect()))
+}
+
+/// Moves what a set needs before it, and nothing else.
+fn needed_first(snapshots: Vec<Stored>) -> Vec<Stored> {
+    let mut named: HashMap<&SetId, Vec<usize>> = HashMap::new();
+    for (at, stored) in snapshots.iter().enumerate() {
+        if let Role::Set(set) = &stored.role {
+            named.entry(&set.id).or_default().push(at);
+        }
+    }
+    let needs = |at: usize| match snapshots.get(at).map(|stored| &stored.role) {
+        Some(Role::Set(set)) => set.made.needs.iter().filter_map(|id| named.get(id)).flatten().copied().collect(),
+        _ => Vec::new(),
+    };
+    // A set is met twice: its needs are placed after the first time, and it after the second. None is met for the first time twice, so
+    // that sets which need each other, as no vault of ours has them, end this too.
+    let (mut met, mut order) = (HashSet::new(), Vec::with_capacity(snapshots.len()));
+    for first in 0..snapshots.len() {
+        let mut open = vec![(first, false)];
+        while let Some((at, needs_placed)) = open.pop() {
+            if needs_placed {
+                order.push(at);
+            } else if met.insert(at) {
+                open.push((at, true));
+                open.extend(needs(at).into_iter().map(|needed| (needed, false)));
+            }
+        }
+    }
+    let mut snapshots: Vec<Option<Stored>> = snapshots.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| snapshots.get_mut(at)?.take()).collect()
 }
 
 /// A snapshot.

@@ -315,7 +315,7 @@ impl Vault for ResticVault {
             let absent = || Damage { place: place.clone(), reason: "the attachment has no content".into() };
             let node = node.ok_or_else(absent)?;
             let bytes = small_file(&repository, &index, &node, limits::DOCUMENT).map_err(|error| within(&place, error))?;
-            attachments.push(Attachment { name, time: snapshot.second(), bytes });
+            attachments.push(Attachment { name, time: snapshot.millisecond(), bytes });
         }
         drop(lock);
         Ok(attachments)
