@@ -195,12 +195,30 @@ pub struct Recover {
     /// Publish the result although pages of it are damaged
     #[arg(long)]
     pub keep_damage: bool,
+    #[command(flatten)]
+    pub effort: Effort,
+}
+
+/// What a replay may take.
+#[derive(Debug, Args)]
+pub struct Effort {
     /// Memory for pages
     #[arg(long, value_name = "MIB")]
     pub cache: Option<usize>,
     /// Threads that change pages: all cores by default, and the same result with any number
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+}
+
+impl Effort {
+    /// Bytes of page images in memory; 0: the usual.
+    pub fn cache_bytes(&self) -> usize {
+        self.cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20))
+    }
+    /// As many as there are cores, where nothing is said.
+    pub fn threads(&self) -> usize {
+        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -25,11 +25,9 @@ pub fn log_time(time: jiff::Timestamp) -> LogTime {
     )
 }
 
-/// The name of this machine, as far as the environment tells.
+/// The name of this machine.
 pub fn host() -> String {
-    let named = ["HOSTNAME", "COMPUTERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let named = named.or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
-    named.map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
+    gethostname::gethostname().to_string_lossy().into_owned()
 }
 
 /// Signatures only have to differ: the standard library keys its hashers from the system's random source.

@@ -28,26 +28,34 @@ pub enum BackupCommand {
     Logs(LogsOnly),
 }
 
-/// What every kind of backup has.
+/// Which files are backed up.
 #[derive(Debug, Args)]
-pub struct Common {
+pub struct Files {
     /// The folder with the files; sub-folders are looked at as well
     #[arg(required_unless_present = "database")]
     pub folder: Option<PathBuf>,
-    /// A database that lies elsewhere
+    /// A database that lies elsewhere; without a folder those named are all there is
     #[arg(long, value_name = "FILE")]
     pub database: Vec<PathBuf>,
     /// The folder of the logs, where it is another one
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
+    /// Leave out a database that the logs name, by its path or file name
+    #[arg(long, value_name = "NAME")]
+    pub without: Vec<String>,
+    /// Store databases with damaged pages as well, marked as not restorable as they are
+    #[arg(long)]
+    pub keep_damage: bool,
+}
+
+/// What every kind of backup has.
+#[derive(Debug, Args)]
+pub struct Common {
     #[command(flatten)]
     pub at: At,
     /// Show the plan, and do nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Leave out a database that the logs name, by its path or file name
-    #[arg(long, value_name = "NAME")]
-    pub without: Vec<String>,
     /// A file that must be there
     #[arg(long, value_name = "FILE")]
     pub configured: Vec<PathBuf>,
@@ -62,6 +70,8 @@ pub struct Common {
 #[derive(Debug, Args)]
 pub struct Offline {
     #[command(flatten)]
+    pub files: Files,
+    #[command(flatten)]
     pub common: Common,
     /// A command that dismounts the databases first
     #[arg(long, value_name = "COMMAND")]
@@ -72,13 +82,12 @@ pub struct Offline {
     /// You vouch that nothing has the files open, where locks cannot tell; it is kept with the set
     #[arg(long)]
     pub assume_dismounted: bool,
-    /// Store databases with damaged pages as well, marked as not restorable as they are
-    #[arg(long)]
-    pub keep_damage: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct Snapshot {
+    #[command(flatten)]
+    pub files: Files,
     #[command(flatten)]
     pub common: Common,
     /// Replay the image there before the set counts; nothing is left behind. Without it the set is marked as not proved
@@ -87,21 +96,19 @@ pub struct Snapshot {
     /// Store the image although logs with committed transactions are missing
     #[arg(long)]
     pub accept_loss: bool,
-    /// Store databases with damaged pages as well, marked as not restorable as they are
-    #[arg(long)]
-    pub keep_damage: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct LogsOnly {
+    /// The folder of the logs; sub-folders are looked at as well
+    pub folder: PathBuf,
     #[command(flatten)]
     pub common: Common,
 }
 
+/// Which logs are judged, and by what.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  anchorlog chain /exchange --vault /backup/vault      for every log why it must stay, or why it may go")]
-pub struct ChainArguments {
+pub struct Logs {
     /// The folder with databases and logs
     pub folder: PathBuf,
     #[command(flatten)]
@@ -112,6 +119,14 @@ pub struct ChainArguments {
     /// Sets with databases that are not older than so many days keep the logs that they need
     #[arg(long, value_name = "DAYS")]
     pub keep_days: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog chain /exchange --vault /backup/vault      for every log why it must stay, or why it may go")]
+pub struct ChainArguments {
+    #[command(flatten)]
+    pub of: Logs,
 }
 
 #[derive(Debug, Args)]
@@ -124,19 +139,11 @@ pub struct ChainArguments {
 Only logs go that lie below the checkpoint and every anchor, and that a proved set holds byte for byte, with every earlier one that is
 still needed. They go from the lowest upward, and stop at the first that must stay.")]
 pub struct PurgeArguments {
-    /// The folder with databases and logs
-    pub folder: PathBuf,
     #[command(flatten)]
-    pub at: At,
+    pub of: Logs,
     /// Show the plan, and do nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// A database that the logs name and that is gone for good
-    #[arg(long, value_name = "NAME")]
-    pub without: Vec<String>,
-    /// Sets with databases that are not older than so many days keep the logs that they need
-    #[arg(long, value_name = "DAYS")]
-    pub keep_days: Option<u32>,
     /// How many days logs stay in quarantine
     #[arg(long, value_name = "DAYS", default_value_t = 14)]
     pub hold_days: u32,

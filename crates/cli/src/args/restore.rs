@@ -1,9 +1,8 @@
 //! Arguments of `restore`.
 
 use super::vault::At;
-use super::{Target, map_entry, target};
+use super::{Effort, Target, map_entry, target};
 use clap::{Args, Subcommand, ValueEnum};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -85,17 +84,13 @@ pub struct RestoreSet {
     /// You vouch that nothing has the files of the target open
     #[arg(long)]
     pub assume_dismounted: bool,
-    /// Memory for pages
-    #[arg(long, value_name = "MIB")]
-    pub cache: Option<usize>,
-    /// Threads that change pages: all cores by default
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub effort: Effort,
 }
 
 #[derive(Debug, Args)]
 pub struct RestoreOnline {
-    /// The folders of the sets: one with databases and logs, then those with further logs. None: one that waits in the target is ended
+    /// The folders of the sets: one with databases and logs, then those with further logs
     #[arg(required = true)]
     pub sets: Vec<PathBuf>,
     /// Where the result goes: a folder that does not exist yet or is empty, or one in which earlier sets wait
@@ -125,12 +120,8 @@ pub struct RestoreOnline {
     /// Words for people, kept in Restore.env
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub annotation: String,
-    /// Memory for pages
-    #[arg(long, value_name = "MIB")]
-    pub cache: Option<usize>,
-    /// Threads that change pages: all cores by default
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub effort: Effort,
 }
 
 #[derive(Debug, Args)]
@@ -151,10 +142,6 @@ pub struct DrillArguments {
     /// Where the sets are restored for a while
     #[arg(long, value_name = "DIR")]
     pub scratch: PathBuf,
-    /// Memory for pages
-    #[arg(long, value_name = "MIB")]
-    pub cache: Option<usize>,
-    /// Threads that change pages: all cores by default
-    #[arg(long, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub effort: Effort,
 }

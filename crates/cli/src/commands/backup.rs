@@ -1,7 +1,7 @@
 //! `anchorlog backup`: offline, of a snapshot, of logs alone.
 
 use super::vault::{open, stored, trouble};
-use crate::args::backup::{BackupCommand, Common};
+use crate::args::backup::{BackupCommand, Common, Files};
 use crate::exit::{Exit, Trouble};
 use crate::progress::Bytes;
 use crate::{Outcome, interrupt, now, render};
@@ -20,7 +20,7 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
         BackupCommand::Logs(logs) => &logs.common,
     };
     let vault = open(&common.at)?;
-    let (options, inputs) = (options(command), inputs(common)?);
+    let (options, inputs) = (options(command), inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
     if let BackupCommand::Offline(offline) = command
         && !common.dry_run
@@ -66,38 +66,41 @@ fn nothing_new(plan: &Plan) -> bool {
     has_stream && plan.files.is_empty() && plan.refusals().all(|predicate| predicate.id == "set")
 }
 
-fn inputs(common: &Common) -> Result<Inputs, Trouble> {
-    // Databases that are named one by one are all there is.
-    let folder = common.folder.clone().unwrap_or_default();
-    let mut databases = common.database.clone();
-    // A single database may be named instead of its folder.
+fn inputs(command: &BackupCommand) -> Inputs {
+    let files = match command {
+        BackupCommand::Offline(offline) => &offline.files,
+        BackupCommand::Snapshot(snapshot) => &snapshot.files,
+        BackupCommand::Logs(logs) => return Inputs { folder: logs.folder.clone(), ..Inputs::default() },
+    };
+    let mut folder = files.folder.clone().unwrap_or_default();
     if folder.is_file() {
-        databases.push(folder.clone());
-        let parent = folder.parent().unwrap_or(Path::new("")).to_path_buf();
-        let folder = if parent.as_os_str().is_empty() { ".".into() } else { parent };
-        return Ok(Inputs { folder, databases, logs: common.logs.clone() });
+        // A file stands for the folder that it lies in.
+        folder = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => ".".into(),
+        };
     }
-    Ok(Inputs { folder, databases, logs: common.logs.clone() })
+    Inputs { folder, databases: files.database.clone(), logs: files.logs.clone() }
 }
 
 fn options(command: &BackupCommand) -> Options {
     let of = |common: &Common| Options {
-        without: common.without.clone(),
         configured: common.configured.clone(),
         bytes_per_second: common.limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
         host: now::host(),
         label: common.label.clone(),
         ..Options::default()
     };
+    let with =
+        |files: &Files, common: &Common| Options { without: files.without.clone(), keep_damage: files.keep_damage, ..of(common) };
     match command {
         BackupCommand::Offline(offline) => {
-            Options { assume_dismounted: offline.assume_dismounted, keep_damage: offline.keep_damage, ..of(&offline.common) }
+            Options { assume_dismounted: offline.assume_dismounted, ..with(&offline.files, &offline.common) }
         }
         BackupCommand::Snapshot(snapshot) => Options {
             scratch: snapshot.scratch.clone(),
             accept_loss: snapshot.accept_loss,
-            keep_damage: snapshot.keep_damage,
-            ..of(&snapshot.common)
+            ..with(&snapshot.files, &snapshot.common)
         },
         BackupCommand::Logs(logs) => of(&logs.common),
     }

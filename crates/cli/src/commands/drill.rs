@@ -1,6 +1,6 @@
 //! `anchorlog drill`: sets proved by restoring them.
 
-use super::restore::{bytes, failed, threads};
+use super::restore::failed;
 use super::vault::{find, open, trouble};
 use crate::Outcome;
 use crate::args::restore::DrillArguments;
@@ -22,7 +22,8 @@ pub fn run(arguments: &DrillArguments, as_json: bool, quiet: bool) -> Outcome {
     // Logs alone are proved with the sets that they are rolled forward from.
     let with_databases = history.sets.iter().filter(|set| set.manifest.kind.has_databases()).map(|set| set.id.clone());
     let sets: Vec<SetId> = if arguments.all { with_databases.collect() } else { named };
-    let options = Options { cache_bytes: bytes(arguments.cache), threads: threads(arguments.threads), ..Options::default() };
+    let options =
+        Options { cache_bytes: arguments.effort.cache_bytes(), threads: arguments.effort.threads(), ..Options::default() };
     interrupt::careful();
     let mut out = io::stdout().lock();
     let mut broken = 0;

@@ -10,7 +10,6 @@ use anchorlog_operations::restore::environment::EnvironmentError;
 use anchorlog_operations::restore::{Options, Plan, PlanError, Report, make, waiting};
 use serde_json::json;
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
@@ -40,8 +39,8 @@ fn options(arguments: &Recover) -> Options {
         map: arguments.map.clone(),
         closed_logs_only: arguments.closed_logs_only,
         keep_damage: arguments.keep_damage,
-        cache_bytes: arguments.cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20)),
-        threads: arguments.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get),
+        cache_bytes: arguments.effort.cache_bytes(),
+        threads: arguments.effort.threads(),
         ..Options::default()
     }
 }

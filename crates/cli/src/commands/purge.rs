@@ -1,27 +1,21 @@
 //! `anchorlog purge`: logs that nothing needs and that a proved set holds go into quarantine.
 
-use super::vault::{open, trouble};
+use super::chain::{DAY, look, policy};
 use crate::args::backup::PurgeArguments;
 use crate::exit::{Exit, Trouble};
 use crate::{Outcome, interrupt, now, render};
-use anchorlog_operations::backup::{Inputs, Sources};
-use anchorlog_operations::chain::Policy;
 use anchorlog_operations::purge::{self, Options, Pressure};
-use anchorlog_operations::sets::History;
 use serde_json::json;
 use std::io::{self, Write as _};
 
-/// Seconds of a day.
-const DAY: i64 = 86_400;
-
 pub fn run(arguments: &PurgeArguments, as_json: bool) -> Outcome {
-    let vault = open(&arguments.at)?;
-    let history = [History::read(&vault).map_err(|error| trouble(&error))?];
+    let (sources, history) = look(&arguments.of)?;
     let now = now::log_time(jiff::Timestamp::now()).into();
-    let failed = |error: io::Error| Trouble::reading(&arguments.folder, &error);
+    let folder = &arguments.of.folder;
+    let failed = |error: io::Error| Trouble::reading(folder, &error);
     let mut out = io::stdout().lock();
     if arguments.release {
-        let released = purge::release(&arguments.folder, arguments.quarantine.as_deref(), &history, now).map_err(failed)?;
+        let released = purge::release(folder, arguments.quarantine.as_deref(), &history, now).map_err(failed)?;
         if as_json {
             writeln!(out, "{}", json!({ "released": released }))?;
         } else {
@@ -29,8 +23,6 @@ pub fn run(arguments: &PurgeArguments, as_json: bool) -> Outcome {
         }
         return Ok(Exit::Done);
     }
-    let inputs = Inputs { folder: arguments.folder.clone(), databases: Vec::new(), logs: None };
-    let sources = Sources::gather(&inputs).map_err(failed)?;
     let plan = purge::plan(&sources, &history, &options(arguments), now);
     if arguments.dry_run {
         if as_json {
@@ -53,11 +45,7 @@ pub fn run(arguments: &PurgeArguments, as_json: bool) -> Outcome {
 
 fn options(arguments: &PurgeArguments) -> Options {
     Options {
-        policy: Policy {
-            retention: arguments.keep_days.map(|days| i64::from(days) * DAY),
-            without: arguments.without.clone(),
-            ..Policy::default()
-        },
+        policy: policy(&arguments.of),
         hold: i64::from(arguments.hold_days) * DAY,
         quarantine: arguments.quarantine.clone(),
         pressure: arguments

@@ -12,7 +12,6 @@ use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, Pla
 use anchorlog_replay::stop::Stop;
 use serde_json::json;
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 pub fn run(arguments: &Recover, as_json: bool, quiet: bool) -> Outcome {
@@ -68,8 +67,8 @@ fn options(arguments: &Recover) -> Options {
         ignore_missing_database: arguments.ignore_missing_database,
         no_create: arguments.no_create,
         keep_damage: arguments.keep_damage,
-        cache_bytes: arguments.cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20)),
-        threads: arguments.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get),
+        cache_bytes: arguments.effort.cache_bytes(),
+        threads: arguments.effort.threads(),
         ..Options::default()
     }
 }

@@ -15,7 +15,6 @@ use anchorlog_operations::sets::{History, Kind};
 use anchorlog_vault::Vault;
 use serde_json::json;
 use std::io::{self, Write as _};
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -92,18 +91,10 @@ fn options(arguments: &RestoreSet, kind: Kind) -> Options {
         keep_damage: arguments.keep_damage,
         domain_controller: arguments.domain_controller,
         assume_dismounted: arguments.assume_dismounted,
-        cache_bytes: bytes(arguments.cache),
-        threads: threads(arguments.threads),
+        cache_bytes: arguments.effort.cache_bytes(),
+        threads: arguments.effort.threads(),
         ..Options::default()
     }
-}
-
-pub(super) fn bytes(cache: Option<usize>) -> usize {
-    cache.map_or(0, |mebibytes| mebibytes.saturating_mul(1 << 20))
-}
-
-pub(super) fn threads(asked: Option<NonZeroUsize>) -> usize {
-    asked.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
 }
 
 pub(super) fn failed(error: Error) -> Trouble {
@@ -141,8 +132,8 @@ fn online(arguments: &RestoreOnline, as_json: bool, quiet: bool) -> Outcome {
         keep_damage: arguments.keep_damage,
         annotation: arguments.annotation.clone(),
         server: now::host(),
-        cache_bytes: bytes(arguments.cache),
-        threads: threads(arguments.threads),
+        cache_bytes: arguments.effort.cache_bytes(),
+        threads: arguments.effort.threads(),
         ..restore::Options::default()
     };
     if !arguments.dry_run && arguments.out.is_dir() {

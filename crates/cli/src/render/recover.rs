@@ -1,6 +1,6 @@
 //! Plans and reports of a recovery as text.
 
-use anchorlog_operations::recover::{DatabaseReport, Plan, Report};
+use anchorlog_operations::recover::{DatabaseReport, Plan, Precondition, Report};
 
 /// What `--dry-run` shows, and what a refusal shows.
 pub fn plan(plan: &Plan) -> String {
@@ -31,11 +31,7 @@ pub fn plan(plan: &Plan) -> String {
         };
         text.push_str(&format!("\nlost: what committed in the generations {} to {last}; {consent}\n", loss.first));
     }
-    text.push_str("\npreconditions\n");
-    for condition in &plan.preconditions {
-        let mark = if condition.holds { "holds " } else { "BROKEN" };
-        text.push_str(&format!("  {mark} {}: {} ({})\n", condition.id, condition.rule, condition.found));
-    }
+    text.push_str(&preconditions(&plan.preconditions));
     if !plan.steps.is_empty() {
         text.push_str("\nsteps\n");
     }
@@ -53,6 +49,16 @@ pub fn plan(plan: &Plan) -> String {
         text.push_str(&format!("note: {note}\n"));
     }
     text.push_str(&warnings(plan));
+    text
+}
+
+/// What must hold, and what was found.
+pub fn preconditions(conditions: &[Precondition]) -> String {
+    let mut text = String::from("\npreconditions\n");
+    for condition in conditions {
+        let mark = if condition.holds { "holds " } else { "BROKEN" };
+        text.push_str(&format!("  {mark} {}: {} ({})\n", condition.id, condition.rule, condition.found));
+    }
     text
 }
 

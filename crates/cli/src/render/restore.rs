@@ -25,11 +25,7 @@ pub fn plan(plan: &Plan) -> String {
     if let Some((start, end)) = plan.recovery.as_ref().and_then(|recovery| recovery.start.zip(recovery.end)) {
         text.push_str(&format!("  replay from {start} to {end}\n"));
     }
-    text.push_str("\npreconditions\n");
-    for condition in &plan.preconditions {
-        let mark = if condition.holds { "holds " } else { "BROKEN" };
-        text.push_str(&format!("  {mark} {}: {} ({})\n", condition.id, condition.rule, condition.found));
-    }
+    text.push_str(&super::recover::preconditions(&plan.preconditions));
     if !plan.steps.is_empty() {
         text.push_str("\nsteps\n");
     }

@@ -346,13 +346,24 @@ fn gone(plan: &Plan, history: &History, stream: &StreamItem) -> Vec<(Option<SetI
 
 /// What goes into the set. Behind circular logging closed logs are worth nothing and stay out (trap O1: not the other way round).
 fn place_files(plan: &mut Plan, sources: &Sources) {
-    let databases: Vec<_> = plan.databases.iter().map(|database| (database.place.clone(), database.streaming.clone())).collect();
-    for (place, streaming) in &databases {
-        plan.add(sources, place, Role::Database, Phase::Stopped);
-        if let Some(streaming) = streaming {
+    add_stopped(plan, sources);
+    for stream in plan.streams.clone() {
+        if stream.is_circular(plan.options.circular) {
+            plan.remarks.push(format!("{}: circular logging is on, so that closed logs are not stored", stream.name()));
+        } else {
+            add_closed(plan, sources, &stream, |_| true);
+        }
+    }
+}
+
+/// What is read while everything is stopped: databases with what lies beside them, current logs and checkpoints.
+pub(super) fn add_stopped(plan: &mut Plan, sources: &Sources) {
+    for database in plan.databases.clone() {
+        plan.add(sources, &database.place, Role::Database, Phase::Stopped);
+        if let Some(streaming) = &database.streaming {
             plan.add(sources, streaming, Role::StreamingFile, Phase::Stopped);
         }
-        let map = place.with_extension("jfm");
+        let map = database.place.with_extension("jfm");
         if sources.get(&map).is_some_and(|source| matches!(source.identified.content, Content::FlushMap(_))) {
             plan.add(sources, &map, Role::FlushMap, Phase::Stopped);
         }
@@ -364,11 +375,6 @@ fn place_files(plan: &mut Plan, sources: &Sources) {
         if let Some((checkpoint, _)) = &stream.checkpoint {
             plan.add(sources, checkpoint, Role::Checkpoint, Phase::Stopped);
         }
-        if stream.is_circular(plan.options.circular) {
-            plan.remarks.push(format!("{}: circular logging is on, so that closed logs are not stored", stream.name()));
-            continue;
-        }
-        add_closed(plan, sources, &stream, |_| true);
     }
 }
 

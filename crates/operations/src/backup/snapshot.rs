@@ -3,14 +3,13 @@
 use super::copy::Follow;
 use super::make::Replayed;
 use super::options::Options;
-use super::plan::{Phase, Plan};
+use super::plan::Plan;
 use super::predicate::{Predicate, Refusal};
 use super::streams::{self, list};
 use super::{Error, Sources, databases, offline};
-use crate::identify::Content;
 use crate::recover::{self, MakeError, Place, Verdict};
 use crate::sets::history::History;
-use crate::sets::manifest::{Kind, Role};
+use crate::sets::manifest::Kind;
 use crate::sets::proof::ReplayProof;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::{LogPosition, LogTime};
@@ -184,23 +183,8 @@ fn of_recovery(options: &Options, loss: Option<anchorlog_format::units::Generati
 }
 
 fn place_files(plan: &mut Plan, sources: &Sources) {
-    for database in plan.databases.clone() {
-        plan.add(sources, &database.place, Role::Database, Phase::Stopped);
-        if let Some(streaming) = &database.streaming {
-            plan.add(sources, streaming, Role::StreamingFile, Phase::Stopped);
-        }
-        let map = database.place.with_extension("jfm");
-        if sources.get(&map).is_some_and(|source| matches!(source.identified.content, Content::FlushMap(_))) {
-            plan.add(sources, &map, Role::FlushMap, Phase::Stopped);
-        }
-    }
+    offline::add_stopped(plan, sources);
     for stream in plan.streams.clone() {
-        if let Some(open) = &stream.open {
-            plan.add(sources, &open.place, Role::Log, Phase::Stopped);
-        }
-        if let Some((checkpoint, _)) = &stream.checkpoint {
-            plan.add(sources, checkpoint, Role::Checkpoint, Phase::Stopped);
-        }
         offline::add_closed(plan, sources, &stream, |_| true);
     }
 }

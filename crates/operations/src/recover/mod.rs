@@ -13,7 +13,7 @@ mod verdict;
 
 pub use faults::Fault;
 pub use make::{MakeError, Place, Progress, make};
-pub(crate) use make::{carry, clear_place, copy_files, failed, make_with, publish, refused, work_place};
+pub(crate) use make::{aside_in, carry, clear_place, copy_files, failed, make_with, publish, refused, work_place};
 pub use options::Options;
 pub(crate) use plan::plan_stream;
 pub use plan::{DatabasePlan, Loss, Plan, PlanError, Precondition, Step, StreamPlan, plan};

@@ -22,7 +22,7 @@ pub(crate) use copy::copy_files;
 use copy::taking_part;
 pub(crate) use place::{clear_place, work_place};
 use prove::{damaged, finding_of, judge_damage, prove};
-pub(crate) use publish::publish;
+pub(crate) use publish::{aside_in, publish};
 use replay::{commits_behind, leave_out, replay};
 use std::collections::BTreeMap;
 use std::io;

@@ -33,11 +33,7 @@ pub(crate) fn publish(
             if changes.is_empty() {
                 return Ok(());
             }
-            let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-            let name = format!("{ASIDE}{time}");
-            // Two publications of one second set aside into folders of their own.
-            let others = (2..).map(|number: u32| format!("{name}-{number}"));
-            let aside = std::iter::once(name.clone()).chain(others).find(|name| !root.join(name).exists()).unwrap_or(name);
+            let aside = aside_in(root, ambient);
             work.publish_over(root, &changes, &aside).map_err(|error| match unpublished(error) {
                 MakeError::Failed { reason, jet } if is_cut_off(root) => MakeError::CutOff { reason, jet },
                 other => other,
@@ -46,6 +42,14 @@ pub(crate) fn publish(
             Ok(())
         }
     }
+}
+
+/// The folder below `root` into which originals are set aside now; two publications of one second have folders of their own.
+pub(crate) fn aside_in(root: &Path, ambient: &Ambient) -> String {
+    let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
+    let name = format!("{ASIDE}{time}");
+    let others = (2..).map(|number: u32| format!("{name}-{number}"));
+    std::iter::once(name.clone()).chain(others).find(|name| !root.join(name).exists()).unwrap_or(name)
 }
 
 /// What in-place publication changes: files that differ take their places, files that are no part of the result go.

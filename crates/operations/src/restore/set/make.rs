@@ -4,7 +4,7 @@ use super::error::{Error, storage};
 use super::plan::{Form, Plan};
 use super::stage::{give_back, go_on, stage};
 use crate::backup::{Predicate, is_in_use};
-use crate::recover::{self, ASIDE, Place, Progress, clear_place, work_place};
+use crate::recover::{self, Place, Progress, aside_in, clear_place, work_place};
 use anchorlog_format::database::DatabaseState;
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -199,11 +199,7 @@ fn publish_over(
     if changes.is_empty() {
         return Ok(());
     }
-    let time: String = ambient.now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
-    let name = format!("{ASIDE}{time}");
-    // Two publications of one second set aside into folders of their own.
-    let others = (2..).map(|number: u32| format!("{name}-{number}"));
-    let aside = std::iter::once(name.clone()).chain(others).find(|name| !root.join(name).exists()).unwrap_or(name);
+    let aside = aside_in(root, ambient);
     work.publish_over(root, &changes, &aside).map_err(|error| {
         if is_cut_off(root) {
             Error::CutOff(format!("{}: {error}: give the command again to complete the publication", root.display()))
