@@ -56,6 +56,11 @@ pub trait Vault: Send + Sync {
 
 /// A set being written.
 pub trait SetWriter {
+    /// Tells of a set of which streams of the same names are much the same, the likeliest first: what has not changed there is stored
+    /// without much work. A set that is not there, or cannot be read, changes nothing.
+    fn resembles(&mut self, set: &SetId) {
+        let _ = set;
+    }
     /// Stores a stream to its end. An error of the source is the set's: it cannot be published any more.
     ///
     /// # Errors
@@ -77,4 +82,22 @@ pub trait StreamReader: Send + Sync {
     /// # Errors
     /// Damage, with the stream and the offset; the storage's.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// All bytes in order, in pieces of up to 4 MiB; `each` ends it with `false`. Returns whether it came to the end.
+    ///
+    /// # Errors
+    /// As [`StreamReader::read_at`].
+    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<bool> {
+        let (mut buffer, mut offset) = (vec![0; 1 << 20], 0);
+        loop {
+            let read = self.read_at(offset, &mut buffer)?;
+            let bytes = buffer.get(..read).unwrap_or_default();
+            if bytes.is_empty() {
+                return Ok(true);
+            }
+            if !each(bytes) {
+                return Ok(false);
+            }
+            offset += read as u64;
+        }
+    }
 }

@@ -99,7 +99,7 @@ impl SetWriter for Writer<'_> {
             return Err(Error::Source(name.clone(), error));
         }
         let size = bytes.len() as u64;
-        let receipt = Receipt { bytes: size, sha256: Sha256::digest(&bytes).into(), stored: size };
+        let receipt = Receipt { bytes: size, blake3: blake3::hash(&bytes).into(), stored: size };
         self.streams.insert(name.clone(), Arc::new(bytes));
         Ok(receipt)
     }

@@ -62,6 +62,9 @@ pub struct Common {
     /// Words for people, kept with the set
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub label: String,
+    /// Do not read the set back once it is published: it counts as not proved until a drill does
+    #[arg(long)]
+    pub prove_later: bool,
     /// Read at most so many MiB a second
     #[arg(long, value_name = "MIB")]
     pub limit: Option<u64>,

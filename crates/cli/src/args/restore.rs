@@ -78,6 +78,9 @@ pub struct RestoreSet {
     /// Publish the result although pages of it are damaged
     #[arg(long)]
     pub keep_damage: bool,
+    /// Verify trees and rows of databases as well that nothing was replayed on
+    #[arg(long)]
+    pub verify: bool,
     /// Put the database of a domain controller back in its place all the same
     #[arg(long)]
     pub domain_controller: bool,

@@ -87,6 +87,7 @@ fn options(command: &BackupCommand) -> Options {
     let of = |common: &Common| Options {
         configured: common.configured.clone(),
         bytes_per_second: common.limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
+        prove_later: common.prove_later,
         host: now::host(),
         label: common.label.clone(),
         ..Options::default()

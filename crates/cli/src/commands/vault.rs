@@ -6,7 +6,7 @@ use crate::exit::{Exit, Trouble};
 use crate::render;
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
-use anchorlog_vault::restic::{CreateOptions, Depth, Id, ResticVault, Secret};
+use anchorlog_vault::restic::{CreateOptions, Depth, Id, KEY_FILE_COST, ResticVault, Secret};
 use anchorlog_vault::{Error, SetId, Vault as _};
 use serde_json::json;
 use std::fs;
@@ -63,13 +63,20 @@ fn new_key_file(path: &Path) -> Result<Secret, Trouble> {
     secret_in(path)
 }
 
+/// What a try of a password costs.
+const PASSWORD_COST: u8 = 17;
+
 fn make(init: &Init, as_json: bool) -> Outcome {
     let secret = match &init.new_key_file {
         Some(path) => new_key_file(path)?,
         None => secret(&init.secret)?,
     };
-    let options =
-        CreateOptions { chunk_size: init.chunk.saturating_mul(1024), append_only: init.append_only, ..CreateOptions::default() };
+    let options = CreateOptions {
+        chunk_size: init.chunk.saturating_mul(1024),
+        append_only: init.append_only,
+        kdf_cost: if init.new_key_file.is_some() { KEY_FILE_COST } else { PASSWORD_COST },
+        ..CreateOptions::default()
+    };
     ResticVault::create(&init.vault, &secret, options).map_err(|error| trouble(&error))?;
     let mut out = io::stdout().lock();
     if as_json {
@@ -102,14 +109,14 @@ fn keys(command: &KeyCommand, as_json: bool) -> Outcome {
         }
         KeyCommand::Add(add) => {
             let vault = open(&add.at)?;
-            let secret = match (&add.make_key_file, &add.new_password_file) {
-                (Some(path), _) => new_key_file(path)?,
-                (None, Some(path)) => secret_in(path)?,
+            let (secret, cost) = match (&add.make_key_file, &add.new_password_file) {
+                (Some(path), _) => (new_key_file(path)?, KEY_FILE_COST),
+                (None, Some(path)) => (secret_in(path)?, PASSWORD_COST),
                 (None, None) => {
                     return Err(Trouble::usage("no new password or key is named", "Name one with --new-password-file."));
                 }
             };
-            let id = vault.add_key(&secret, CreateOptions::default().kdf_cost).map_err(|error| trouble(&error))?.to_string();
+            let id = vault.add_key(&secret, cost).map_err(|error| trouble(&error))?.to_string();
             if as_json {
                 writeln!(out, "{}", json!({ "key": id }))?;
             } else {

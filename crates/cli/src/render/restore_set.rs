@@ -40,6 +40,11 @@ pub fn plan(plan: &Plan) -> String {
 pub fn report(report: &Report) -> String {
     let mut text = format!("set {} is restored.\n", report.set);
     text.push_str(&super::recover::report(&report.recovery));
+    if report.recovery.run.is_none() && report.recovery.databases.iter().all(|database| database.proof.is_none()) {
+        text.push_str(
+            "Each byte is what was backed up, and each page was verified; `--verify` looks at trees and rows as well.\n",
+        );
+    }
     for file in &report.not_given_back {
         text.push_str(&format!("note: owner, rights or times could not be given back: {file}\n"));
     }

@@ -22,6 +22,8 @@ pub struct Options {
     pub instants: Instants,
     /// Where an image is replayed to prove it; an empty folder is made inside, and removed. None: it is not proved.
     pub scratch: Option<PathBuf>,
+    /// Do not read the set back once it is published (P13): it counts as not proved until a drill does.
+    pub prove_later: bool,
     /// Bytes a second at most, over all files; none: no limit.
     pub bytes_per_second: Option<u64>,
     /// On which machine this is.

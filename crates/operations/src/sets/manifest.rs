@@ -209,9 +209,9 @@ pub struct FilePart {
     pub source: String,
     /// Bytes.
     pub size: u64,
-    /// SHA-256 of them.
+    /// BLAKE3 of them.
     #[serde(with = "wire::digest")]
-    pub sha256: [u8; 32],
+    pub blake3: [u8; 32],
     /// Who it belonged to.
     #[serde(default)]
     pub owner: Owner,

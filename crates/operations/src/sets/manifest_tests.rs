@@ -32,7 +32,7 @@ fn manifest() -> Manifest {
             role: Role::Database,
             source: "/data/db/a.edb".into(),
             size: 8192,
-            sha256: [9; 32],
+            blake3: [9; 32],
             owner: Owner { mode: Some(0o640), ..Owner::default() },
             database: None,
             pages: None,

@@ -4,7 +4,6 @@ use super::manifest::{Level, Manifest, Moment};
 use super::wire;
 use anchorlog_vault::{Attachment, Name, SetId, Vault};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 /// What a proof says that it is.
 pub const FORMAT: &str = "anchorlog proof";
@@ -12,8 +11,6 @@ pub const FORMAT: &str = "anchorlog proof";
 pub const VERSION: u32 = 1;
 /// Name of the attachment.
 const NAME: &str = "proof.json";
-/// Bytes read back at once.
-const READ: usize = 1 << 20;
 
 /// A proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +37,9 @@ pub struct Proof {
 pub struct ReadBack {
     /// Its name.
     pub name: Name,
-    /// SHA-256 of what came.
+    /// BLAKE3 of what came.
     #[serde(with = "wire::digest")]
-    pub sha256: [u8; 32],
+    pub blake3: [u8; 32],
 }
 
 /// What a replay came to that was made to prove a set.
@@ -76,7 +73,7 @@ pub struct Contents {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadBackError {
     /// What came is not what the manifest says.
-    #[error("{name} reads back with {size} bytes and the SHA-256 {found}, but {wanted_size} bytes with {wanted} were stored")]
+    #[error("{name} reads back with {size} bytes and the BLAKE3 {found}, but {wanted_size} bytes with {wanted} were stored")]
     Differs {
         /// The stream.
         name: Name,
@@ -108,32 +105,27 @@ pub fn read_back(
     each: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Vec<ReadBack>, ReadBackError> {
     let mut streams = Vec::with_capacity(manifest.files.len());
-    let mut buffer = vec![0; READ];
     for file in &manifest.files {
-        let stream = vault.open_stream(set, &file.name)?;
-        let (mut digest, mut offset) = (Sha256::new(), 0);
-        loop {
-            let read = stream.read_at(offset, &mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            digest.update(&buffer[..read]);
-            offset += read as u64;
-            if !each(read as u64) {
-                return Err(ReadBackError::Interrupted);
-            }
+        let (mut digest, mut size) = (blake3::Hasher::new(), 0);
+        let whole = vault.open_stream(set, &file.name)?.read_all(&mut |bytes| {
+            digest.update(bytes);
+            size += bytes.len() as u64;
+            each(bytes.len() as u64)
+        })?;
+        if !whole {
+            return Err(ReadBackError::Interrupted);
         }
         let found: [u8; 32] = digest.finalize().into();
-        if found != file.sha256 || offset != file.size {
+        if found != file.blake3 || size != file.size {
             return Err(ReadBackError::Differs {
                 name: file.name.clone(),
-                size: offset,
+                size,
                 wanted_size: file.size,
                 found: hex::encode(found),
-                wanted: hex::encode(file.sha256),
+                wanted: hex::encode(file.blake3),
             });
         }
-        streams.push(ReadBack { name: file.name.clone(), sha256: found });
+        streams.push(ReadBack { name: file.name.clone(), blake3: found });
     }
     Ok(streams)
 }
@@ -184,11 +176,11 @@ impl Proof {
     }
     fn speaks_of(&self, manifest: &Manifest) -> bool {
         let of_file =
-            |file: &super::FilePart| self.streams.iter().any(|stream| stream.name == file.name && stream.sha256 == file.sha256);
+            |file: &super::FilePart| self.streams.iter().any(|stream| stream.name == file.name && stream.blake3 == file.blake3);
         self.format == FORMAT && self.version <= VERSION && self.streams.len() == manifest.files.len() && {
             // Both are in the order of the set in whatever this program wrote: no search among all for each.
             let in_order = manifest.files.iter().zip(&self.streams);
-            in_order.clone().all(|(file, stream)| stream.name == file.name && stream.sha256 == file.sha256)
+            in_order.clone().all(|(file, stream)| stream.name == file.name && stream.blake3 == file.blake3)
                 || manifest.files.iter().all(of_file)
         }
     }

@@ -6,6 +6,7 @@ use crate::restic::check::{self, CheckReport, Depth};
 use crate::restic::folder::FolderBackend;
 use crate::restic::index::Index;
 use crate::restic::keys::{self, KeyInfo, Secret};
+use crate::restic::known::Known;
 use crate::restic::lock::{Held, Lock};
 use crate::restic::reader::{Reader, Source, within};
 use crate::restic::repository::{CreateOptions, Repository};
@@ -100,7 +101,7 @@ impl ResticVault {
     /// Cuts long streams into segments of another size, a power of two from 1 MiB: vaults with any size are read alike.
     #[must_use]
     pub fn with_segment_size(self, bytes: u64) -> Self {
-        Self { segment_size: bytes.next_power_of_two().max(1 << 20).max(self.repository.chunk_size as u64), ..self }
+        Self { segment_size: bytes.next_power_of_two().max(1 << 20).max(2 * self.repository.chunk_size as u64), ..self }
     }
 
     /// The storage of this vault.
@@ -277,7 +278,9 @@ impl Vault for ResticVault {
             self.find(needed)?;
         }
         let store = Store::new(self.repository.clone(), self.index()?)?;
-        Ok(Box::new(Writer::new(self.repository.clone(), lock, store, new, self.segment_size)))
+        let known = Known::new(self.repository.clone(), self.index()?);
+        let find = |set: &SetId| self.find(set).map(|stored| stored.snapshot.tree);
+        Ok(Box::new(Writer::new(store, lock, known, find, new, self.segment_size)))
     }
     fn manifest(&self, set: &SetId) -> Result<Vec<u8>> {
         let Source { repository, index, lock } = self.source()?;

@@ -59,7 +59,7 @@ pub fn drill(
     })?;
     let mut replay = ReplayProof::default();
     for databases in streams_of(known) {
-        let options = Options { databases, ..options.clone() };
+        let options = Options { databases, verify: true, ..options.clone() };
         one_stream(vault, history, known, scratch, &options, ambient, progress, &mut replay)?;
     }
     let proofs = Proof::among(&vault.attachments(set)?, &known.manifest);

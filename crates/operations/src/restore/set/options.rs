@@ -61,6 +61,8 @@ pub struct Options {
     pub accept_loss: bool,
     /// Publish a result with bad pages.
     pub keep_damage: bool,
+    /// Verify databases as a whole that nothing was replayed on, although each byte is what was backed up, and each page was verified.
+    pub verify: bool,
     /// Put the database of a domain controller back in place all the same.
     pub domain_controller: bool,
     /// The user vouches that nothing has the files of the target open, where locks cannot tell.

@@ -40,17 +40,14 @@ impl Stored {
     /// All bytes, in order; `each` ends it with `false`, which comes back.
     pub(super) fn stream(&self, each: &mut dyn FnMut(&[u8]) -> io::Result<bool>) -> Result<bool, StreamError> {
         let stream = self.vault.open_stream(&self.set, &self.name)?;
-        let (mut buffer, mut offset) = (vec![0; WINDOW], 0);
-        loop {
-            let read = stream.read_at(offset, &mut buffer)?;
-            if read == 0 {
-                return Ok(true);
-            }
-            if !each(&buffer[..read])? {
-                return Ok(false);
-            }
-            offset += read as u64;
-        }
+        let mut failed = None;
+        let whole = stream.read_all(&mut |bytes| {
+            each(bytes).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            })
+        })?;
+        failed.map_or(Ok(whole), |error| Err(error.into()))
     }
 }
 
