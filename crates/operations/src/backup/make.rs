@@ -9,9 +9,11 @@ use super::predicate::{Predicate, Refusal};
 use super::progress::{Pace, Progress};
 use super::record::manifest_of;
 use super::{Error, LogItem, Sources, StreamItem};
+use crate::sets::contents::{ContentsError, contents_of};
 use crate::sets::facts::LogState;
 use crate::sets::manifest::{FilePart, Kind, Level, Manifest, Moment, Note, Role};
 use crate::sets::proof::{Proof, ReadBack, ReadBackError, ReplayProof, mark_end, read_back};
+use crate::sets::{Contents, DatabaseFacts, ProofKey, ProofKeys};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -93,6 +95,8 @@ pub(super) fn make_with(
     if !broken.is_empty() {
         return Err(Error::Refused(broken));
     }
+    // A key that is none of this vault's is told before anything is copied.
+    let key = ProofKeys::signer(vault, plan.options.proof_key.as_ref(), ambient.now().into())?;
     let mut follow = Follow { progress, pace: Pace::new(plan.options.bytes_per_second), stopped: false };
     let replay = match plan.kind {
         Kind::Snapshot => super::snapshot::prove(plan, sources, ambient, &mut follow)?,
@@ -104,7 +108,7 @@ pub(super) fn make_with(
         databases_copied();
     };
     let logs = plan.streams.iter().flat_map(StreamItem::logs).map(|log| (log.place.as_path(), log)).collect();
-    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into(), logs };
+    let run = Run { plan, sources, ambient, replay: replay.as_ref(), key, begun: ambient.now().into(), logs };
     match run.copy(vault, &mut follow, &mut mount) {
         // A file that changed is copied once more, from the beginning, and then refused (P12): unless what uses it was started again.
         Err(Error::Changed(_)) if plan.kind == Kind::Offline && !mounted.get() => {
@@ -129,9 +133,17 @@ struct Run<'a> {
     sources: &'a Sources,
     ambient: &'a Ambient,
     replay: Option<&'a Replayed>,
+    key: Option<ProofKey>,
     begun: Moment,
     /// The logs of the plan, by their places.
     logs: HashMap<&'a Path, &'a LogItem>,
+}
+
+/// What clean databases held when they were copied, and which could not be hashed.
+#[derive(Default)]
+struct HashedRows {
+    contents: Vec<Contents>,
+    remarks: Vec<String>,
 }
 
 /// What a file came to.
@@ -167,6 +179,7 @@ impl Run<'_> {
         for item in &stopped {
             copied.push(self.file(item, &mut *writer, follow)?);
         }
+        let rows = self.hash_rows(&stopped, &copied, follow)?;
         // What was copied first may have changed while the last was copied.
         for item in &stopped {
             self.unchanged(item)?;
@@ -177,7 +190,24 @@ impl Run<'_> {
             copied.push(self.file(item, &mut *writer, follow)?);
             self.unchanged(item)?;
         }
-        self.publish(vault, writer, copied, follow)
+        self.publish(vault, writer, copied, rows, follow)
+    }
+
+    /// What clean databases hold, from the source itself; what could not be hashed, as remarks.
+    fn hash_rows(&self, items: &[&Item], copied: &[Copied], follow: &mut Follow<'_>) -> Result<HashedRows, Error> {
+        let mut rows = HashedRows::default();
+        let good = |copied: &&Copied| copied.part.damage.is_empty() && copied.part.database.as_ref().is_some_and(DatabaseFacts::is_clean);
+        let named = |copied: &Copied| items.iter().find(|item| item.name == copied.part.name);
+        for item in copied.iter().filter(good).filter_map(named).filter(|_| self.plan.options.hash_rows) {
+            let name = item.name.to_string();
+            let file = self.sources.open(&item.place).map_err(|error| Error::Source(item.source.display().to_string(), error))?;
+            match contents_of(file, name.clone(), &mut || follow.read(&name, 0)) {
+                Ok(contents) => rows.contents.push(contents),
+                Err(ContentsError::Interrupted) => return Err(Error::Interrupted),
+                Err(ContentsError::Unreadable(why, _)) => rows.remarks.push(format!("its rows could not be hashed: {why}")),
+            }
+        }
+        Ok(rows)
     }
 
     /// Keeps others away from the databases while they are copied (P1).
@@ -314,6 +344,7 @@ impl Run<'_> {
         vault: &dyn Vault,
         writer: Box<dyn SetWriter + '_>,
         copied: Vec<Copied>,
+        rows: HashedRows,
         follow: &mut Follow<'_>,
     ) -> Result<Report, Error> {
         let databases: Vec<DatabaseVerdict> = copied.iter().filter_map(verdict).collect();
@@ -331,14 +362,16 @@ impl Run<'_> {
         }
         let streams = self.read_back(vault, &set, &manifest, follow)?;
         let mut remarks = self.plan.remarks.clone();
-        let proof = Proof::new(
+        remarks.extend(rows.remarks);
+        let mut proof = Proof::new(
             manifest.level.max(Level::L0),
             self.ambient.now().into(),
             streams,
             self.replay.map(|replayed| replayed.proof.clone()),
         );
-        let level = match proof.attach(vault, &set) {
-            Ok(()) => proof.level,
+        proof.source = rows.contents;
+        let level = match proof.attach(vault, &set, self.key.as_ref()) {
+            Ok(_) => proof.level,
             Err(error) => {
                 remarks.push(format!("the set is whole and was read back, but the proof of that could not be stored: {error}"));
                 Level::Unproven
