@@ -196,7 +196,9 @@ impl Run<'_> {
     /// What clean databases hold, from the source itself; what could not be hashed, as remarks.
     fn hash_rows(&self, items: &[&Item], copied: &[Copied], follow: &mut Follow<'_>) -> Result<HashedRows, Error> {
         let mut rows = HashedRows::default();
-        let good = |copied: &&Copied| copied.part.damage.is_empty() && copied.part.database.as_ref().is_some_and(DatabaseFacts::is_clean);
+        let good = |copied: &&Copied| {
+            copied.part.damage.is_empty() && copied.part.database.as_ref().is_some_and(DatabaseFacts::is_clean)
+        };
         let named = |copied: &Copied| items.iter().find(|item| item.name == copied.part.name);
         for item in copied.iter().filter(good).filter_map(named).filter(|_| self.plan.options.hash_rows) {
             let name = item.name.to_string();
@@ -354,6 +356,7 @@ impl Run<'_> {
             copied.iter().filter_map(|copied| copied.seen.as_ref()).flat_map(|seen| &seen.findings).map(Note::from).collect();
         let files: Vec<FilePart> = copied.into_iter().map(|copied| copied.part).collect();
         let manifest = manifest_of(self.plan, self.replay.is_some(), (self.begun, self.ambient.now().into()), files, notes);
+        let manifest = Manifest { stored: Some(stored), ..manifest };
         let json = manifest.to_bytes().map_err(|error| Error::NotReadBack(error.to_string()))?;
         let bytes = manifest.files.iter().map(|file| file.size).sum();
         let set = writer.publish(&json)?;

@@ -34,8 +34,7 @@ pub fn contents_of(file: Arc<dyn File>, name: String, goes_on: &mut dyn FnMut() 
     for tables in [Tables::Users, Tables::Engines] {
         lines.begin();
         // Nothing but the interruption makes these lines fail.
-        let summary =
-            canonical::dump(&database, "", tables, &mut lines).map_err(|_| ContentsError::Interrupted)?;
+        let summary = canonical::dump(&database, "", tables, &mut lines).map_err(|_| ContentsError::Interrupted)?;
         if let Some(error) = summary.errors.first() {
             return Err(unreadable(error.to_string(), error.jet));
         }

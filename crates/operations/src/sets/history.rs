@@ -101,6 +101,10 @@ impl History {
             Some(StoredLog { set, file, facts: file.log.as_ref()? })
         })
     }
+    /// The generations of a stream of which a set has the closed log, ascending.
+    pub fn generations(&self, signature: &Signature) -> impl Iterator<Item = u32> {
+        self.logs.range((signature.0, 0)..=(signature.0, u32::MAX)).map(|((_, generation), _)| *generation)
+    }
     fn add(&mut self, set: KnownSet) {
         for (at, file) in set.manifest.files.iter().enumerate() {
             if let Some(facts) = file.log.as_ref().filter(|facts| !facts.open) {

@@ -6,6 +6,7 @@ pub mod facts;
 pub mod history;
 pub mod manifest;
 pub mod proof;
+pub mod reach;
 pub mod signature;
 mod wire;
 
@@ -16,4 +17,5 @@ pub use manifest::{
     StreamPart,
 };
 pub use proof::{Contents, Figures, Proof, ReplayProof, ToldProof};
+pub use reach::{Reach, Reaches};
 pub use signature::{ProofKey, ProofKeys, PublicKey, Signed};

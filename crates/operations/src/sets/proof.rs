@@ -262,7 +262,13 @@ impl Proof {
     /// The proofs among the attachments of a set, oldest first, each with what its signature is worth. What does not speak of every file of
     /// the manifest proves nothing, and is left out, unless it is signed: then it was moved or changed, and is told as bad.
     #[must_use]
-    pub fn among(attachments: &[Attachment], set: &SetId, manifest: &Manifest, digest: &[u8; 32], keys: &ProofKeys) -> Vec<(Self, Signed)> {
+    pub fn among(
+        attachments: &[Attachment],
+        set: &SetId,
+        manifest: &Manifest,
+        digest: &[u8; 32],
+        keys: &ProofKeys,
+    ) -> Vec<(Self, Signed)> {
         let proofs = attachments.iter().filter(|attachment| attachment.name.as_str() == NAME);
         let read = proofs.filter_map(|attachment| {
             let proof = serde_json::from_slice::<Self>(&attachment.bytes).ok()?;

@@ -217,11 +217,7 @@ impl ProofKeys {
     ///
     /// # Errors
     /// As [`ProofKeys::signer`]; no random numbers to be had.
-    pub fn signer_or_new(
-        vault: &dyn Vault,
-        given: Option<&ProofKey>,
-        now: Moment,
-    ) -> anchorlog_vault::Result<Option<ProofKey>> {
+    pub fn signer_or_new(vault: &dyn Vault, given: Option<&ProofKey>, now: Moment) -> anchorlog_vault::Result<Option<ProofKey>> {
         let key = Self::signer(vault, given, now)?;
         if key.is_some() || !Self::read(vault)?.has_none() {
             return Ok(key);

@@ -9,6 +9,7 @@ mod forward;
 mod over;
 mod plain;
 mod predicates;
+mod proofs;
 mod real;
 #[path = "../recover/common.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]

@@ -6,7 +6,7 @@ use crate::restic::check::{self, CheckReport, Depth};
 use crate::restic::folder::FolderBackend;
 use crate::restic::index::Index;
 use crate::restic::keys::{self, KeyInfo, Secret};
-use crate::restic::lock::{Held, Lock};
+use crate::restic::lock::{self, Held, Lock, LockInfo};
 use crate::restic::reader::{Reader, Source, within};
 use crate::restic::repository::{CreateOptions, Repository};
 use crate::restic::snapshot::{self, Role, Snapshot, Stored};
@@ -150,6 +150,14 @@ impl ResticVault {
             self.repository.backend.remove(object).map_err(|error| told(object, error))?;
             self.sync("keys")
         })
+    }
+
+    /// The locks of this vault, its own as well; none is taken for it, and none removed.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn locks(&self) -> Result<Vec<LockInfo>> {
+        lock::infos(&self.repository)
     }
 
     /// Whether all that the sets need is there, and is what was written, as far as `depth` reaches.

@@ -62,7 +62,8 @@ pub fn drill(
         ReadBackError::Vault(error) => error.into(),
         ReadBackError::Differs { .. } => damaged(set, error.to_string()),
     })?;
-    let mut run = Run { vault, history, known, scratch, ambient, progress, replay: ReplayProof::default(), figures: Figures::default() };
+    let mut run =
+        Run { vault, history, known, scratch, ambient, progress, replay: ReplayProof::default(), figures: Figures::default() };
     for databases in streams_of(known) {
         run.one_stream(&Options { databases, ..options.clone() })?;
     }
