@@ -14,3 +14,4 @@ mod real;
 #[path = "../recover/common.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod recover_common;
+mod rules;
