@@ -8,12 +8,12 @@ use super::plan::{Item, Phase, Plan};
 use super::predicate::{Predicate, Refusal};
 use super::progress::{Pace, Progress};
 use super::record::manifest_of;
+use super::rows::{HashedRows, hash_rows};
 use super::{Error, LogItem, Sources, StreamItem};
-use crate::sets::contents::{ContentsError, contents_of};
 use crate::sets::facts::LogState;
 use crate::sets::manifest::{FilePart, Kind, Level, Manifest, Moment, Note, Role};
 use crate::sets::proof::{Proof, ReadBack, ReadBackError, ReplayProof, mark_end, read_back};
-use crate::sets::{Contents, DatabaseFacts, ProofKey, ProofKeys};
+use crate::sets::{DatabaseFacts, ProofKey, ProofKeys};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -139,13 +139,6 @@ struct Run<'a> {
     logs: HashMap<&'a Path, &'a LogItem>,
 }
 
-/// What clean databases held when they were copied, and which could not be hashed.
-#[derive(Default)]
-struct HashedRows {
-    contents: Vec<Contents>,
-    remarks: Vec<String>,
-}
-
 /// What a file came to.
 struct Copied {
     part: FilePart,
@@ -179,7 +172,15 @@ impl Run<'_> {
         for item in &stopped {
             copied.push(self.file(item, &mut *writer, follow)?);
         }
-        let rows = self.hash_rows(&stopped, &copied, follow)?;
+        let good = |copied: &&Copied| {
+            copied.part.damage.is_empty() && copied.part.database.as_ref().is_some_and(DatabaseFacts::is_clean)
+        };
+        let clean: Vec<&Item> = copied
+            .iter()
+            .filter(good)
+            .filter_map(|copied| stopped.iter().find(|item| item.name == copied.part.name).copied())
+            .collect();
+        let rows = if options.hash_rows { hash_rows(&clean, self.sources, follow)? } else { HashedRows::default() };
         // What was copied first may have changed while the last was copied.
         for item in &stopped {
             self.unchanged(item)?;
@@ -191,25 +192,6 @@ impl Run<'_> {
             self.unchanged(item)?;
         }
         self.publish(vault, writer, copied, rows, follow)
-    }
-
-    /// What clean databases hold, from the source itself; what could not be hashed, as remarks.
-    fn hash_rows(&self, items: &[&Item], copied: &[Copied], follow: &mut Follow<'_>) -> Result<HashedRows, Error> {
-        let mut rows = HashedRows::default();
-        let good = |copied: &&Copied| {
-            copied.part.damage.is_empty() && copied.part.database.as_ref().is_some_and(DatabaseFacts::is_clean)
-        };
-        let named = |copied: &Copied| items.iter().find(|item| item.name == copied.part.name);
-        for item in copied.iter().filter(good).filter_map(named).filter(|_| self.plan.options.hash_rows) {
-            let name = item.name.to_string();
-            let file = self.sources.open(&item.place).map_err(|error| Error::Source(item.source.display().to_string(), error))?;
-            match contents_of(file, name.clone(), &mut || follow.read(&name, 0)) {
-                Ok(contents) => rows.contents.push(contents),
-                Err(ContentsError::Interrupted) => return Err(Error::Interrupted),
-                Err(ContentsError::Unreadable(why, _)) => rows.remarks.push(format!("its rows could not be hashed: {why}")),
-            }
-        }
-        Ok(rows)
     }
 
     /// Keeps others away from the databases while they are copied (P1).

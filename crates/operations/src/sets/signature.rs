@@ -243,24 +243,20 @@ fn storage(error: std::io::Error) -> anchorlog_vault::Error {
     anchorlog_vault::Error::Storage(anchorlog_vault::Place::object(NAME), error)
 }
 
-/// The bytes of a proof that are signed, and its signature.
-pub(super) fn signed_part(proof: &[u8]) -> Option<(Vec<u8>, Option<Result<Seal, String>>)> {
-    let mut members: Map<String, Value> = serde_json::from_slice(proof).ok()?;
-    // Not `remove`, which puts the last member in the place of the one that goes.
-    let seal = members.shift_remove(MEMBER).map(|seal| serde_json::from_value(seal).map_err(|error| error.to_string()));
-    Some((serde_json::to_vec(&members).ok()?, seal))
-}
-
 /// What the signature of a proof is worth, by the keys of its vault.
 pub(super) fn judge(proof: &[u8], keys: &ProofKeys) -> Signed {
-    match signed_part(proof) {
-        None => Signed::Bad("it is no document of JSON".into()),
-        Some((_, None)) => Signed::Unsigned,
-        Some((_, Some(Err(why)))) => Signed::Bad(why),
-        Some((message, Some(Ok(seal)))) if !seal.key.verifies(&message, &seal.ed25519) => {
-            Signed::Bad(format!("{} did not sign these words", seal.key))
-        }
-        Some((_, Some(Ok(seal)))) if keys.public.contains(&seal.key) => Signed::Good(seal.key),
-        Some((_, Some(Ok(seal)))) => Signed::Foreign(seal.key),
+    let mut members: Map<String, Value> = match serde_json::from_slice(proof) {
+        Ok(members) => members,
+        Err(error) => return Signed::Bad(error.to_string()),
+    };
+    // Not `remove`, which puts the last member in the place of the one that goes.
+    let Some(seal) = members.shift_remove(MEMBER) else { return Signed::Unsigned };
+    let (seal, message) = match (serde_json::from_value::<Seal>(seal), serde_json::to_vec(&members)) {
+        (Ok(seal), Ok(message)) => (seal, message),
+        (Err(error), _) | (_, Err(error)) => return Signed::Bad(error.to_string()),
+    };
+    if !seal.key.verifies(&message, &seal.ed25519) {
+        return Signed::Bad(format!("{} did not sign these words", seal.key));
     }
+    if keys.public.contains(&seal.key) { Signed::Good(seal.key) } else { Signed::Foreign(seal.key) }
 }
