@@ -71,7 +71,7 @@ fn a_proof_key_that_is_kept_outside_signs_only_where_it_is_given() {
     assert!(!said(&good(root, &["sets", "ls"])).contains("not signed"));
     fs::write(root.join("other.key"), "11".repeat(32)).unwrap();
     let wrong = run(root, &["drill", "latest", "--scratch", ".", "--proof-key", "other.key"]);
-    assert_ne!(code(&wrong), 0);
+    assert_eq!(code(&wrong), 2, "{}", said(&wrong));
     assert!(said(&wrong).contains("none of this vault"), "{}", said(&wrong));
     fs::write(root.join("other.key"), "no key").unwrap();
     assert_eq!(code(&run(root, &["drill", "latest", "--scratch", ".", "--proof-key", "other.key"])), 2);

@@ -21,7 +21,7 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
         BackupCommand::Logs(logs) => &logs.common,
     };
     let vault = open(&common.at)?;
-    let proof_key = proof_key::given(&common.proof_key)?;
+    let proof_key = proof_key::given(&common.proof_key, &vault)?;
     let (options, inputs) = (Options { proof_key, ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
     if let BackupCommand::Offline(offline) = command

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub fn run(arguments: &DrillArguments, as_json: bool, quiet: bool) -> Outcome {
     let vault = open(&arguments.at)?;
-    let key = proof_key::given(&arguments.proof_key)?;
+    let key = proof_key::given(&arguments.proof_key, &vault)?;
     let named: Vec<SetId> = arguments.sets.iter().map(|set| find(&vault, set)).collect::<Result<_, _>>()?;
     let vault: Arc<dyn Vault> = Arc::new(vault);
     let history = History::read(&*vault).map_err(|error| trouble(&error))?;

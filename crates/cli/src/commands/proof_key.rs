@@ -11,12 +11,19 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// The key in the file that the arguments name.
-pub fn given(from: &ProofKeyFrom) -> Result<Option<ProofKey>, Trouble> {
+/// The key in the file that the arguments name: one of the vault's, where it has any.
+pub fn given(from: &ProofKeyFrom, vault: &dyn Vault) -> Result<Option<ProofKey>, Trouble> {
     let Some(path) = &from.proof_key else { return Ok(None) };
     let text = fs::read_to_string(path).map_err(|error| Trouble::reading(path, &error))?;
     let hint = "Name the file that `vault init --new-proof-key` made: 64 hexadecimal digits.";
-    ProofKey::parse(&text).map(Some).ok_or_else(|| Trouble::usage(format!("{} is no proof key", path.display()), hint))
+    let no_key = || Trouble::usage(format!("{} is no proof key", path.display()), hint);
+    let key = ProofKey::parse(&text).ok_or_else(no_key)?;
+    let known = ProofKeys::read(vault).map_err(|error| trouble(&error))?.public;
+    if known.is_empty() || known.contains(&key.public()) {
+        return Ok(Some(key));
+    }
+    let message = format!("the key in {} signs as {}, which is none of this vault's", path.display(), key.public());
+    Err(Trouble::usage(message, "`anchorlog vault key proof` shows what the vault knows: give the file that belongs to it."))
 }
 
 /// Makes a key in a file that only its owner may read; one that is there stays.
