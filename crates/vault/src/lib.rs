@@ -47,6 +47,22 @@ pub trait Vault: Send + Sync {
     /// # Errors
     /// No such set; damage; the storage's.
     fn attachments(&self, set: &SetId) -> Result<Vec<Attachment>>;
+    /// Adds a small document of the vault itself, which belongs to no set: it stands beside older ones of its name, and no set that is
+    /// forgotten takes it along.
+    ///
+    /// # Errors
+    /// A vault that keeps none; another client's exclusive lock; the storage's.
+    fn keep(&self, name: &Name, bytes: &[u8]) -> Result<()> {
+        let _ = bytes;
+        Err(Error::Unsupported(format!("this vault keeps no documents of its own: {name}")))
+    }
+    /// The documents of the vault itself, oldest first.
+    ///
+    /// # Errors
+    /// Damage; the storage's.
+    fn documents(&self) -> Result<Vec<Attachment>> {
+        Ok(Vec::new())
+    }
     /// Forgets sets, with their attachments; the bytes that no set needs go with the next prune.
     ///
     /// # Errors

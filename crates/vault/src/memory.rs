@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct MemoryVault {
     sets: Mutex<Vec<Set>>,
+    documents: Mutex<Vec<Attachment>>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,6 +67,15 @@ impl Vault for MemoryVault {
     }
     fn attachments(&self, set: &SetId) -> Result<Vec<Attachment>> {
         self.find(set, |set| set.attachments.clone())
+    }
+    fn keep(&self, name: &Name, bytes: &[u8]) -> Result<()> {
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = documents.last().map_or(0, |last| last.time + 1);
+        documents.push(Attachment { name: name.clone(), time, bytes: bytes.to_vec() });
+        Ok(())
+    }
+    fn documents(&self) -> Result<Vec<Attachment>> {
+        Ok(self.documents.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
     fn forget(&self, sets: &[SetId]) -> Result<()> {
         let mut all = self.lock();

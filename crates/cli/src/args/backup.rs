@@ -59,6 +59,8 @@ pub struct Common {
     /// A file that must be there
     #[arg(long, value_name = "FILE")]
     pub configured: Vec<PathBuf>,
+    #[command(flatten)]
+    pub proof_key: super::proof::ProofKeyFrom,
     /// Words for people, kept with the set
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub label: String,
@@ -85,6 +87,9 @@ pub struct Offline {
     /// You vouch that nothing has the files open, where locks cannot tell; it is kept with the set
     #[arg(long)]
     pub assume_dismounted: bool,
+    /// Hash every row of the databases as well, before they are mounted again: drills compare what they restore with that
+    #[arg(long, conflicts_with = "prove_later")]
+    pub hash_rows: bool,
 }
 
 #[derive(Debug, Args)]

@@ -126,25 +126,3 @@ pub struct RestoreOnline {
     #[command(flatten)]
     pub effort: Effort,
 }
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  anchorlog drill latest --vault V --scratch /var/tmp      restored, replayed, verified, every table hashed and compared
-  anchorlog drill --all --vault V --scratch /var/tmp       every set, one after the other
-
-What a drill proves is attached to the set, and `sets ls` shows it. Nothing is left in the scratch folder.")]
-pub struct DrillArguments {
-    /// Sets, by the beginning of their names, or `latest`
-    #[arg(required_unless_present = "all")]
-    pub sets: Vec<String>,
-    /// Every set
-    #[arg(long, conflicts_with = "sets")]
-    pub all: bool,
-    #[command(flatten)]
-    pub at: At,
-    /// Where the sets are restored for a while
-    #[arg(long, value_name = "DIR")]
-    pub scratch: PathBuf,
-    #[command(flatten)]
-    pub effort: Effort,
-}

@@ -1,5 +1,6 @@
 //! `anchorlog backup`: offline, of a snapshot, of logs alone.
 
+use super::proof_key;
 use super::vault::{open, stored, trouble};
 use crate::args::backup::{BackupCommand, Common, Files};
 use crate::exit::{Exit, Trouble};
@@ -20,7 +21,8 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
         BackupCommand::Logs(logs) => &logs.common,
     };
     let vault = open(&common.at)?;
-    let (options, inputs) = (options(command), inputs(command));
+    let proof_key = proof_key::given(&common.proof_key, &vault)?;
+    let (options, inputs) = (Options { proof_key, ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
     if let BackupCommand::Offline(offline) = command
         && !common.dry_run
@@ -95,9 +97,11 @@ fn options(command: &BackupCommand) -> Options {
     let with =
         |files: &Files, common: &Common| Options { without: files.without.clone(), keep_damage: files.keep_damage, ..of(common) };
     match command {
-        BackupCommand::Offline(offline) => {
-            Options { assume_dismounted: offline.assume_dismounted, ..with(&offline.files, &offline.common) }
-        }
+        BackupCommand::Offline(offline) => Options {
+            assume_dismounted: offline.assume_dismounted,
+            hash_rows: offline.hash_rows,
+            ..with(&offline.files, &offline.common)
+        },
         BackupCommand::Snapshot(snapshot) => Options {
             scratch: snapshot.scratch.clone(),
             accept_loss: snapshot.accept_loss,

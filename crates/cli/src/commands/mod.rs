@@ -8,6 +8,8 @@ pub mod dump;
 pub mod explain;
 pub mod hard;
 pub mod inspect;
+pub mod monitor;
+pub mod proof_key;
 pub mod purge;
 pub mod recover;
 pub mod restore;

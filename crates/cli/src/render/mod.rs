@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod chain;
 pub mod inspect;
+pub mod monitor;
 pub mod purge;
 pub mod recover;
 pub mod restore;

@@ -8,10 +8,12 @@ use super::plan::{Item, Phase, Plan};
 use super::predicate::{Predicate, Refusal};
 use super::progress::{Pace, Progress};
 use super::record::manifest_of;
+use super::rows::{HashedRows, hash_rows};
 use super::{Error, LogItem, Sources, StreamItem};
 use crate::sets::facts::LogState;
 use crate::sets::manifest::{FilePart, Kind, Level, Manifest, Moment, Note, Role};
 use crate::sets::proof::{Proof, ReadBack, ReadBackError, ReplayProof, mark_end, read_back};
+use crate::sets::{DatabaseFacts, ProofKey, ProofKeys};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -93,6 +95,8 @@ pub(super) fn make_with(
     if !broken.is_empty() {
         return Err(Error::Refused(broken));
     }
+    // A key that is none of this vault's is told before anything is copied.
+    let key = ProofKeys::signer(vault, plan.options.proof_key.as_ref(), ambient.now().into())?;
     let mut follow = Follow { progress, pace: Pace::new(plan.options.bytes_per_second), stopped: false };
     let replay = match plan.kind {
         Kind::Snapshot => super::snapshot::prove(plan, sources, ambient, &mut follow)?,
@@ -104,7 +108,7 @@ pub(super) fn make_with(
         databases_copied();
     };
     let logs = plan.streams.iter().flat_map(StreamItem::logs).map(|log| (log.place.as_path(), log)).collect();
-    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into(), logs };
+    let run = Run { plan, sources, ambient, replay: replay.as_ref(), key, begun: ambient.now().into(), logs };
     match run.copy(vault, &mut follow, &mut mount) {
         // A file that changed is copied once more, from the beginning, and then refused (P12): unless what uses it was started again.
         Err(Error::Changed(_)) if plan.kind == Kind::Offline && !mounted.get() => {
@@ -129,6 +133,7 @@ struct Run<'a> {
     sources: &'a Sources,
     ambient: &'a Ambient,
     replay: Option<&'a Replayed>,
+    key: Option<ProofKey>,
     begun: Moment,
     /// The logs of the plan, by their places.
     logs: HashMap<&'a Path, &'a LogItem>,
@@ -168,6 +173,15 @@ impl Run<'_> {
         for item in &stopped {
             copied.push(self.file(item, &mut *writer, follow)?);
         }
+        let good = |copied: &&Copied| {
+            copied.part.damage.is_empty() && copied.part.database.as_ref().is_some_and(DatabaseFacts::is_clean)
+        };
+        let clean: Vec<&Item> = copied
+            .iter()
+            .filter(good)
+            .filter_map(|copied| stopped.iter().find(|item| item.name == copied.part.name).copied())
+            .collect();
+        let rows = if options.hash_rows { hash_rows(&clean, self.sources, follow)? } else { HashedRows::default() };
         // What was copied first may have changed while the last was copied.
         for item in &stopped {
             self.unchanged(item)?;
@@ -178,7 +192,7 @@ impl Run<'_> {
             copied.push(self.file(item, &mut *writer, follow)?);
             self.unchanged(item)?;
         }
-        self.publish(vault, writer, copied, follow)
+        self.publish(vault, writer, copied, rows, follow)
     }
 
     /// Keeps others away from the databases while they are copied (P1).
@@ -315,6 +329,7 @@ impl Run<'_> {
         vault: &dyn Vault,
         writer: Box<dyn SetWriter + '_>,
         copied: Vec<Copied>,
+        rows: HashedRows,
         follow: &mut Follow<'_>,
     ) -> Result<Report, Error> {
         let databases: Vec<DatabaseVerdict> = copied.iter().filter_map(verdict).collect();
@@ -324,6 +339,7 @@ impl Run<'_> {
             copied.iter().filter_map(|copied| copied.seen.as_ref()).flat_map(|seen| &seen.findings).map(Note::from).collect();
         let files: Vec<FilePart> = copied.into_iter().map(|copied| copied.part).collect();
         let manifest = manifest_of(self.plan, self.replay.is_some(), (self.begun, self.ambient.now().into()), files, notes);
+        let manifest = Manifest { stored: Some(stored), ..manifest };
         let json = manifest.to_bytes().map_err(|error| Error::NotReadBack(error.to_string()))?;
         let bytes = manifest.files.iter().map(|file| file.size).sum();
         let set = writer.publish(&json)?;
@@ -337,14 +353,16 @@ impl Run<'_> {
             follow.stopped = true;
         }
         let streams = self.read_back(vault, &set, &manifest, follow)?;
-        let proof = Proof::new(
+        remarks.extend(rows.remarks);
+        let mut proof = Proof::new(
             manifest.level.max(Level::L0),
             self.ambient.now().into(),
             streams,
             self.replay.map(|replayed| replayed.proof.clone()),
         );
-        let level = match proof.attach(vault, &set) {
-            Ok(()) => proof.level,
+        proof.source = rows.contents;
+        let level = match proof.attach(vault, &set, self.key.as_ref()) {
+            Ok(_) => proof.level,
             Err(error) => {
                 remarks.push(format!("the set is whole and was read back, but the proof of that could not be stored: {error}"));
                 Level::Unproven

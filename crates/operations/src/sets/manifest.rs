@@ -408,6 +408,9 @@ pub struct Manifest {
     pub streams: Vec<StreamPart>,
     /// Its files.
     pub files: Vec<FilePart>,
+    /// Bytes that the vault grew by for its files, compressed; none where that was not noted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stored: Option<u64>,
     /// What was demanded, and read.
     pub evidence: Vec<Evidence>,
     /// What is worth knowing.

@@ -1,3 +1,5 @@
+//! Ids in names are those of ops-1.
+
 use super::*;
 
 fn manifest() -> Manifest {
@@ -40,6 +42,7 @@ fn manifest() -> Manifest {
             damage: vec![],
             other: Map::new(),
         }],
+        stored: None,
         evidence: vec![],
         notes: vec![],
         other: Map::new(),

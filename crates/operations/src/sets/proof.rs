@@ -1,9 +1,11 @@
 //! Proofs: documents that are attached to a set after it was published, and say what was found when it was tried.
 
 use super::manifest::{Level, Manifest, Moment};
+use super::signature::{self, MEMBER, ProofKey, ProofKeys, Signed};
 use super::wire;
 use anchorlog_vault::{Attachment, Name, SetId, Vault};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// What a proof says that it is.
 pub const FORMAT: &str = "anchorlog proof";
@@ -25,11 +27,78 @@ pub struct Proof {
     pub made: Moment,
     /// The program that made it.
     pub program: String,
+    /// The set; none in proofs of earlier programs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub set: Option<SetId>,
+    /// SHA-256 of its manifest; none in proofs of earlier programs.
+    #[serde(with = "optional_digest", skip_serializing_if = "Option::is_none", default)]
+    pub manifest: Option<[u8; 32]>,
+    /// What it took and came to; none where nothing was restored.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub figures: Option<Figures>,
     /// Every stream that was read back, with the hash of what came.
     pub streams: Vec<ReadBack>,
     /// What replay came to; none where nothing was replayed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replay: Option<ReplayProof>,
+    /// What clean databases held when they were backed up, hashed from the source itself.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub source: Vec<Contents>,
+}
+
+mod optional_digest {
+    use super::wire;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Written(#[serde(with = "wire::digest")] [u8; 32]);
+
+    pub fn serialize<S: Serializer>(value: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(Written).serialize(serializer)
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
+        Option::<Written>::deserialize(deserializer).map(|written| written.map(|written| written.0))
+    }
+}
+
+/// What a drill took and came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Bytes read back from the vault.
+    pub bytes: u64,
+    /// Pages verified, over all databases.
+    pub pages: u64,
+    /// Log records replayed.
+    pub records: u64,
+    /// Rows hashed, over all tables.
+    pub rows: u64,
+    /// Whole seconds that it took.
+    pub seconds: u64,
+}
+
+/// A proof as a listing tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ToldProof {
+    /// How far it goes.
+    pub level: Level,
+    /// When it was made.
+    pub made: Moment,
+    /// What its signature is worth.
+    pub signed: Signed,
+    /// Behind the last record replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+    /// What it took and came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Figures>,
+}
+
+impl ToldProof {
+    /// Whether it counts: a proof with a bad signature never does.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !matches!(self.signed, Signed::Bad(_))
+    }
 }
 
 /// A stream that was read back.
@@ -144,7 +213,7 @@ pub fn prove(
     let streams = read_back(vault, set, manifest, each)?;
     // What replay came to was told by nobody: that must be tried again.
     let level = manifest.level.clamp(Level::L0, Level::L2);
-    Proof::new(level, made, streams, None).attach(vault, set)?;
+    Proof::new(level, made, streams, None).attach(vault, set, None)?;
     Ok(level)
 }
 
@@ -153,26 +222,68 @@ impl Proof {
     #[must_use]
     pub fn new(level: Level, made: Moment, streams: Vec<ReadBack>, replay: Option<ReplayProof>) -> Self {
         let program = super::manifest::program();
-        Self { format: FORMAT.into(), version: VERSION, level, made, program, streams, replay }
+        let (format, version, source) = (FORMAT.into(), VERSION, Vec::new());
+        Self { format, version, level, made, program, set: None, manifest: None, figures: None, streams, replay, source }
     }
-    /// Attaches it to its set.
+    /// Attaches it to its set, signed with the key that is given, or else with the one that lies in the vault; returns what its signature is
+    /// worth.
     ///
     /// # Errors
-    /// The vault's.
-    pub fn attach(&self, vault: &dyn Vault, set: &SetId) -> anchorlog_vault::Result<()> {
+    /// As [`ProofKeys::signer`].
+    pub fn attach(&self, vault: &dyn Vault, set: &SetId, key: Option<&ProofKey>) -> anchorlog_vault::Result<Signed> {
         let other = |error: serde_json::Error| {
             anchorlog_vault::Error::Storage(anchorlog_vault::Place::set(set), std::io::Error::other(error))
         };
-        let bytes = serde_json::to_vec_pretty(self).map_err(other)?;
-        let Some(name) = Name::new(NAME) else { return Ok(()) };
-        vault.attach(set, &name, &bytes)
+        let key = ProofKeys::signer(vault, key, self.made)?;
+        let manifest = Sha256::digest(vault.manifest(set)?).into();
+        let proof = Self { set: Some(set.clone()), manifest: Some(manifest), ..self.clone() };
+        let serde_json::Value::Object(mut members) = serde_json::to_value(&proof).map_err(other)? else {
+            return Ok(Signed::Unsigned);
+        };
+        let signed = match key {
+            Some(key) => {
+                let seal = key.sign(&serde_json::to_vec(&members).map_err(other)?);
+                members.insert(MEMBER.to_owned(), serde_json::to_value(&seal).map_err(other)?);
+                Signed::Good(seal.key)
+            }
+            None => Signed::Unsigned,
+        };
+        let bytes = serde_json::to_vec_pretty(&members).map_err(other)?;
+        let Some(name) = Name::new(NAME) else { return Ok(Signed::Unsigned) };
+        vault.attach(set, &name, &bytes).map(|()| signed)
     }
-    /// The proofs among the attachments of a set that speak of every file of its manifest; others prove nothing.
+    /// The proofs among the attachments of a set, oldest first, each with what its signature is worth. What does not speak of every file of
+    /// the manifest proves nothing, and is left out, unless it is signed: then it was moved or changed, and is told as bad.
     #[must_use]
-    pub fn among(attachments: &[Attachment], manifest: &Manifest) -> Vec<Self> {
+    pub fn among(
+        attachments: &[Attachment],
+        set: &SetId,
+        manifest: &Manifest,
+        digest: &[u8; 32],
+        keys: &ProofKeys,
+    ) -> Vec<(Self, Signed)> {
         let proofs = attachments.iter().filter(|attachment| attachment.name.as_str() == NAME);
-        let read = proofs.filter_map(|attachment| serde_json::from_slice::<Self>(&attachment.bytes).ok());
-        read.filter(|proof| proof.speaks_of(manifest)).collect()
+        let read = proofs.filter_map(|attachment| {
+            let proof = serde_json::from_slice::<Self>(&attachment.bytes).ok()?;
+            let of_another = match (&proof.set, &proof.manifest) {
+                (Some(of), _) if of != set => Some(format!("it was made for set {of}")),
+                (_, Some(of)) if of != digest => Some("it was made for another manifest".to_owned()),
+                _ if !proof.speaks_of(manifest) => Some("it does not speak of the files of this set".to_owned()),
+                _ => None,
+            };
+            let signed = match (signature::judge(&attachment.bytes, keys), of_another) {
+                (Signed::Good(_) | Signed::Foreign(_), Some(why)) => Signed::Bad(why),
+                (Signed::Unsigned, Some(_)) => return None,
+                (signed, _) => signed,
+            };
+            Some((proof, signed))
+        });
+        read.collect()
+    }
+    /// As a listing tells it.
+    pub(super) fn told(self, signed: Signed) -> ToldProof {
+        let end = self.replay.and_then(|replay| replay.end);
+        ToldProof { level: self.level, made: self.made, signed, end, figures: self.figures }
     }
     fn speaks_of(&self, manifest: &Manifest) -> bool {
         let of_file =

@@ -7,3 +7,4 @@ mod held;
 mod refusals;
 mod sets;
 mod stages;
+mod traps;

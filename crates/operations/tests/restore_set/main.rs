@@ -9,7 +9,9 @@ mod forward;
 mod over;
 mod plain;
 mod predicates;
+mod proofs;
 mod real;
 #[path = "../recover/common.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod recover_common;
+mod rules;

@@ -143,13 +143,19 @@ impl<F: Fn(&SetId) -> Result<Id>> SetWriter for Writer<F> {
 }
 
 /// Stores a small document as a snapshot of its own.
-pub(crate) fn attach(repository: &Repository, lock: &Lock, store: &Store, of: &SetId, name: &Name, bytes: &[u8]) -> Result<()> {
+pub(crate) fn attach(
+    repository: &Repository,
+    lock: &Lock,
+    store: &Store,
+    (name, bytes): (&Name, &[u8]),
+    snapshot: impl FnOnce(Id) -> Snapshot,
+) -> Result<()> {
     refuse_beyond(limits::DOCUMENT, bytes.len(), "the attachment")?;
     let (chunks, _) = stream::document(store, repository.chunk_size, bytes)?;
     let mut root = Folder::default();
     root.put(name.as_str(), |own| Node::file(own, bytes.len() as u64, chunks));
     let tree = root.save(store)?;
-    commit(repository, lock, store, &Snapshot::of_attachment(of, name, tree)).map(|_| ())
+    commit(repository, lock, store, &snapshot(tree)).map(|_| ())
 }
 
 /// The commit point. A snapshot that does not stand is removed again.

@@ -89,6 +89,7 @@ pub(super) fn means(wanted: &str, path: &str) -> bool {
 mod tests {
     use super::*;
 
+    // trap ops-1 O16
     #[test]
     fn o16_a_path_is_meant_by_its_end_whatever_case_and_separator() {
         for wanted in ["R:\\db\\Mail.edb", "mail.edb", "DB/MAIL.EDB"] {
