@@ -55,6 +55,70 @@ impl LockFile {
     }
 }
 
+/// A lock as people want to see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockInfo {
+    /// Its object.
+    pub id: Id,
+    /// Who took it; none where its object cannot be read.
+    pub holder: Option<Holder>,
+    /// Whether it locks nothing any more.
+    pub stale: bool,
+}
+
+/// Who has a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The machine.
+    pub host: String,
+    /// The user.
+    pub user: String,
+    /// The process.
+    pub process: i64,
+    /// When it was taken, or renewed last.
+    pub since: Timestamp,
+    /// Whether nobody else may have the vault meanwhile.
+    pub exclusive: bool,
+}
+
+/// Every lock of the repository, the oldest first, those behind that cannot be read.
+///
+/// # Errors
+/// The storage's.
+pub(crate) fn infos(repository: &Repository) -> Result<Vec<LockInfo>> {
+    let mut infos = Vec::new();
+    for (id, size) in list(repository)? {
+        let object = Object::new(Kind::Lock, id);
+        match repository.load_json::<LockFile>(object) {
+            Ok(lock) => infos.push(LockInfo { id, stale: lock.is_stale(), holder: Some(lock.into()) }),
+            // Its holder may have removed it since the listing. An empty one is what an interrupted upload leaves: it locks nothing.
+            Err(Error::Damaged(_)) if list(repository)?.iter().any(|(there, _)| *there == id) => {
+                infos.push(LockInfo { id, holder: None, stale: size == 0 });
+            }
+            Err(Error::Damaged(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    infos.sort_by_key(|lock| (lock.holder.is_none(), lock.holder.as_ref().map(|holder| holder.since), lock.id));
+    Ok(infos)
+}
+
+/// Removes a lock, whoever has it; one that is gone already is no error.
+pub(crate) fn remove(repository: &Repository, id: Id) -> Result<()> {
+    let object = Object::new(Kind::Lock, id);
+    match repository.backend.remove(object) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(told(object, error)),
+        _ => Ok(()),
+    }
+}
+
+impl From<LockFile> for Holder {
+    fn from(lock: LockFile) -> Self {
+        let LockFile { time: since, exclusive, hostname: host, username: user, pid: process, .. } = lock;
+        Self { host, user, process, since, exclusive }
+    }
+}
+
 /// A lock that is held until it is dropped, and renewed meanwhile.
 pub(crate) struct Lock {
     held: Arc<Held>,
@@ -272,6 +336,23 @@ mod tests {
         foreign(&repository, |lock| (lock.hostname, lock.pid, lock.exclusive) = (host::name(), child.id().into(), true));
         drop(Lock::take(&repository, true).unwrap());
         assert_eq!(locks(&repository), 0);
+    }
+
+    #[test]
+    fn locks_are_told_the_oldest_first_and_those_that_cannot_be_read_at_the_end() {
+        let repository = repository();
+        repository.backend.create(Object::new(Kind::Lock, Id::of(b"x")), b"torn").unwrap();
+        repository.backend.create(Object::new(Kind::Lock, Id::of(b"y")), b"").unwrap();
+        foreign(&repository, |lock| lock.exclusive = true);
+        foreign(&repository, |lock| lock.time = Timestamp::now() - 31.minutes());
+        let told = infos(&repository).unwrap();
+        let holders: Vec<_> = told.iter().map(|lock| lock.holder.as_ref().map(|holder| holder.exclusive)).collect();
+        assert_eq!(holders, [Some(false), Some(true), None, None]);
+        assert_eq!(told.iter().filter(|lock| lock.stale).count(), 2, "an old one, and an empty one");
+        assert!(told[0].stale && !told[1].stale);
+        remove(&repository, told[0].id).unwrap();
+        remove(&repository, told[0].id).unwrap();
+        assert_eq!(locks(&repository), 3);
     }
 
     #[test]

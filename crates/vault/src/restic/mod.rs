@@ -29,6 +29,7 @@ mod writer;
 pub use check::{CheckReport, Depth};
 pub use id::Id;
 pub use keys::{KeyInfo, Secret};
+pub use lock::{Holder, LockInfo};
 pub use repository::CreateOptions;
 pub use vault::{Exclusive, ResticVault};
 

@@ -1,15 +1,16 @@
 //! The vault: sets over a repository.
 
 use crate::error::{Damage, Error, Place, Result};
+use crate::hold::Hold;
 use crate::restic::backend::{Backend, Kind, Object};
 use crate::restic::check::{self, CheckReport, Depth};
 use crate::restic::folder::FolderBackend;
 use crate::restic::index::Index;
 use crate::restic::keys::{self, KeyInfo, Secret};
-use crate::restic::lock::{Held, Lock};
+use crate::restic::lock::{self, Held, Lock, LockInfo};
 use crate::restic::reader::{Reader, Source, within};
 use crate::restic::repository::{CreateOptions, Repository};
-use crate::restic::snapshot::{self, Role, Stored};
+use crate::restic::snapshot::{self, Role, Snapshot, Stored};
 use crate::restic::store::Store;
 use crate::restic::tree::{Tree, small_file};
 use crate::restic::writer::{self, MANIFEST, Writer};
@@ -18,6 +19,7 @@ use crate::set::{Attachment, Name, NewSet, SetId, SetSummary, still_needed};
 use crate::{SetWriter, StreamReader, Vault};
 use anchorlog_storage::DiskFolder;
 use anchorlog_storage::lock::FileLock;
+use jiff::Timestamp;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -150,6 +152,27 @@ impl ResticVault {
             self.repository.backend.remove(object).map_err(|error| told(object, error))?;
             self.sync("keys")
         })
+    }
+
+    /// The locks of all clients, the oldest first, those behind that cannot be read. To ask takes none.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn locks(&self) -> Result<Vec<LockInfo>> {
+        lock::infos(&self.repository)
+    }
+    /// Removes stale locks, and with `all` every lock: a program that is at work then ends without publishing, but two that change the vault at
+    /// the same time can lose sets. Returns what was removed.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn unlock(&self, all: bool) -> Result<Vec<LockInfo>> {
+        let removed: Vec<LockInfo> = self.locks()?.into_iter().filter(|lock| all || lock.stale).collect();
+        for found in &removed {
+            lock::remove(&self.repository, found.id)?;
+        }
+        self.sync("locks")?;
+        Ok(removed)
     }
 
     /// Whether all that the sets need is there, and is what was written, as far as `depth` reaches.
@@ -310,11 +333,7 @@ impl Vault for ResticVault {
             if of != *set {
                 continue;
             }
-            let place = Place::stream(set, &name);
-            let node = Tree::resolve(&repository, &index, snapshot.tree, name.as_str()).map_err(|error| within(&place, error))?;
-            let absent = || Damage { place: place.clone(), reason: "the attachment has no content".into() };
-            let node = node.ok_or_else(absent)?;
-            let bytes = small_file(&repository, &index, &node, limits::DOCUMENT).map_err(|error| within(&place, error))?;
+            let bytes = attached(&repository, &index, set, &name, &snapshot)?;
             attachments.push(Attachment { name, time: snapshot.millisecond(), bytes });
         }
         drop(lock);
@@ -348,6 +367,7 @@ impl ResticVault {
                 return Err(Error::Held(set.id, why));
             }
         }
+        self.refuse_held(sets, &all)?;
         // The newest first, so that no set ever lacks one that it needs; attachments last, as they are of no use to anyone by then.
         for stored in all.iter().rev().filter(concerned) {
             self.remove_snapshot(stored.id)?;
@@ -362,10 +382,36 @@ impl ResticVault {
         let _ = self.repository.backend.remove_drafts();
         Ok(())
     }
+    /// Looks at the newest hold of each set.
+    fn refuse_held(&self, sets: &[SetId], all: &[Stored]) -> Result<()> {
+        let now = Timestamp::now();
+        for set in sets {
+            let is_hold =
+                |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, name } if of == set && name.as_str() == Hold::NAME);
+            let Some(Stored { snapshot, role: Role::Attachment { name, .. }, .. }) = all.iter().rfind(is_hold) else { continue };
+            let held = match attached(&self.repository, &*self.index()?, set, name, snapshot) {
+                Ok(document) => Hold::read(&document).filter(|hold| hold.is_in_effect(now)).map(|hold| hold.to_string()),
+                Err(Error::Damaged(damage)) => Some(format!("its hold cannot be read ({damage})")),
+                Err(error) => return Err(error),
+            };
+            if let Some(why) = held {
+                return Err(Error::Held(set.clone(), why));
+            }
+        }
+        Ok(())
+    }
     fn remove_snapshot(&self, id: Id) -> Result<()> {
         let object = Object::new(Kind::Snapshot, id);
         self.repository.backend.remove(object).map_err(|error| told(object, error))
     }
+}
+
+/// The bytes of an attachment.
+fn attached(repository: &Repository, index: &Index, set: &SetId, name: &Name, snapshot: &Snapshot) -> Result<Vec<u8>> {
+    let place = Place::stream(set, name);
+    let node = Tree::resolve(repository, index, snapshot.tree, name.as_str()).map_err(|error| within(&place, error))?;
+    let absent = || Damage { place: place.clone(), reason: "the attachment has no content".into() };
+    small_file(repository, index, &node.ok_or_else(absent)?, limits::DOCUMENT).map_err(|error| within(&place, error))
 }
 
 /// Nobody has the vault alone any more, even after a panic.
