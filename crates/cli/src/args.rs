@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod backup;
+pub mod life;
 pub mod restore;
 pub mod vault;
 

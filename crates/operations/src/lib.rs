@@ -11,6 +11,7 @@ pub mod layouts;
 pub mod purge;
 pub mod recover;
 pub mod restore;
+pub mod retention;
 pub mod sets;
 pub mod survey;
 pub mod verify;

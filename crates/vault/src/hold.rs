@@ -84,7 +84,8 @@ mod tests {
     use crate::Name;
 
     fn attached(documents: &[Vec<u8>]) -> Vec<Attachment> {
-        let named = |(bytes, time): (&Vec<u8>, i64)| Attachment { name: Name::new(Hold::NAME).unwrap(), time, bytes: bytes.clone() };
+        let named =
+            |(bytes, time): (&Vec<u8>, i64)| Attachment { name: Name::new(Hold::NAME).unwrap(), time, bytes: bytes.clone() };
         documents.iter().zip(1..).map(named).collect()
     }
     fn at(text: &str) -> Timestamp {

@@ -6,12 +6,14 @@ pub mod demo;
 pub mod drill;
 pub mod dump;
 pub mod explain;
+pub mod forget;
 pub mod hard;
 pub mod inspect;
 pub mod purge;
 pub mod recover;
 pub mod restore;
 pub mod sets;
+pub mod unlock;
 pub mod vault;
 pub mod verify;
 

@@ -3,11 +3,11 @@
 use anchorlog_operations::sets::KnownSet;
 
 /// One set, with its databases and logs.
-pub fn line(set: &KnownSet) -> String {
+pub fn line(set: &KnownSet, now: jiff::Timestamp) -> String {
     let manifest = &set.manifest;
     let bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
     let proved = set.proved.map_or_else(|| "NOT PROVED".to_owned(), |level| format!("proved {level:?}"));
-    let label = if set.summary.made.label.is_empty() { String::new() } else { format!("  \"{}\"", set.summary.made.label) };
+    let label = if set.label.is_empty() { String::new() } else { format!("  \"{}\"", set.label) };
     let mut text = format!(
         "{}  {}  {}  {} files, {}  {proved}{label}\n",
         set.id,
@@ -16,6 +16,9 @@ pub fn line(set: &KnownSet) -> String {
         manifest.files.len(),
         super::bytes(bytes)
     );
+    if let Some(hold) = set.hold.as_ref().filter(|hold| hold.is_in_effect(now)) {
+        text.push_str(&format!("    {hold}\n"));
+    }
     for (file, facts) in manifest.databases() {
         let damaged = if file.damage.is_empty() { "" } else { ", DAMAGED" };
         text.push_str(&format!("    {} ({}, {}{damaged})\n", file.name, super::bytes(file.size), facts.state_name));

@@ -161,6 +161,7 @@ impl Run<'_> {
             label: options.label.clone(),
             // Logs alone are of no use without the set that they continue.
             needs: if self.plan.kind == Kind::Logs { self.plan.continues.values().cloned().collect() } else { Vec::new() },
+            copy_of: None,
         })?;
         let (stopped, behind): (Vec<&Item>, Vec<&Item>) = self.plan.files.iter().partition(|file| file.phase == Phase::Stopped);
         let mut copied = Vec::with_capacity(self.plan.files.len());

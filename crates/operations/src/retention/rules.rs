@@ -85,10 +85,16 @@ impl Rules {
         let mut newest_first: Vec<usize> = (0..times.len()).collect();
         // Of equal times the later in the list is the newer.
         newest_first.sort_by_key(|at| std::cmp::Reverse((times.get(*at), *at)));
-        let since = times.iter().filter(|time| **time <= now).max().zip(self.within).map(|(newest, period)| period.before(*newest));
+        let since =
+            times.iter().filter(|time| **time <= now).max().zip(self.within).map(|(newest, period)| period.before(*newest));
         let mut intervals: [(Rule, u32, Interval, Option<i32>); 4] = [
             (Rule::Daily, self.daily, |at| i32::from(at.year()) * 1000 + i32::from(at.day_of_year()), None),
-            (Rule::Weekly, self.weekly, |at| i32::from(at.date().iso_week_date().year()) * 100 + i32::from(at.date().iso_week_date().week()), None),
+            (
+                Rule::Weekly,
+                self.weekly,
+                |at| i32::from(at.date().iso_week_date().year()) * 100 + i32::from(at.date().iso_week_date().week()),
+                None,
+            ),
             (Rule::Monthly, self.monthly, |at| i32::from(at.year()) * 100 + i32::from(at.month()), None),
             (Rule::Yearly, self.yearly, |at| at.year().into(), None),
         ];

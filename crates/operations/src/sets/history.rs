@@ -1,10 +1,11 @@
 //! All sets of a vault with their manifests and proofs: what is stored already, and how well.
 
 use super::facts::{DatabaseFacts, LogFacts};
+use super::label;
 use super::manifest::{FilePart, Level, Manifest};
 use super::proof::{self, Proof};
 use anchorlog_format::units::Signature;
-use anchorlog_vault::{SetId, SetSummary, Vault};
+use anchorlog_vault::{Hold, SetId, SetSummary, Vault};
 use std::collections::BTreeMap;
 
 /// A set whose manifest was read.
@@ -20,6 +21,10 @@ pub struct KnownSet {
     pub proved: Option<Level>,
     /// Why no log behind a later set can be replayed onto its databases, where that is known.
     pub ends: Option<String>,
+    /// Its label: the newest that it was given.
+    pub label: String,
+    /// What keeps it from being forgotten, until its time is over.
+    pub hold: Option<Hold>,
 }
 
 /// A log in a set.
@@ -111,5 +116,6 @@ fn known(vault: &dyn Vault, summary: SetSummary) -> Result<KnownSet, (String, St
     let attachments = vault.attachments(&id).map_err(|error| (name, error.to_string()))?;
     let proved = Proof::among(&attachments, &manifest).iter().map(|proof| proof.level).max();
     let ends = proof::ends_among(&attachments);
-    Ok(KnownSet { id, summary, manifest, proved, ends })
+    let label = label::among(&attachments).unwrap_or_else(|| summary.made.label.clone());
+    Ok(KnownSet { id, summary, manifest, proved, ends, label, hold: Hold::among(&attachments) })
 }

@@ -3,12 +3,14 @@
 
 pub mod facts;
 pub mod history;
+mod label;
 pub mod manifest;
 pub mod proof;
 mod wire;
 
 pub use facts::{DatabaseFacts, LogFacts, LogState, Stamp};
 pub use history::{History, KnownSet, StoredLog};
+pub use label::{hold, label};
 pub use manifest::{
     Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, PageCounts, Promise, Role,
     StreamPart,

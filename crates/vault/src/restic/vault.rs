@@ -386,8 +386,7 @@ impl ResticVault {
     fn refuse_held(&self, sets: &[SetId], all: &[Stored]) -> Result<()> {
         let now = Timestamp::now();
         for set in sets {
-            let is_hold =
-                |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, name } if of == set && name.as_str() == Hold::NAME);
+            let is_hold = |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, name } if of == set && name.as_str() == Hold::NAME);
             let Some(Stored { snapshot, role: Role::Attachment { name, .. }, .. }) = all.iter().rfind(is_hold) else { continue };
             let held = match attached(&self.repository, &*self.index()?, set, name, snapshot) {
                 Ok(document) => Hold::read(&document).filter(|hold| hold.is_in_effect(now)).map(|hold| hold.to_string()),
