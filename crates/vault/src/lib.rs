@@ -54,6 +54,10 @@ pub trait Vault: Send + Sync {
     /// # Errors
     /// A set that is held ([`hold`]), needed by one that stays, or unknown: then none is forgotten; another client's lock; the storage's.
     fn forget(&self, sets: &[SetId]) -> Result<()>;
+    /// Bytes that are free where the vault lies; `None` where nobody can tell.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A set being written.

@@ -9,6 +9,7 @@ use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
 use anchorlog_operations::backup::{self, Commands, Error, Inputs, Options, Plan, Predicate, Report, Sources};
 use anchorlog_operations::sets::History;
+use anchorlog_vault::Vault as _;
 use serde_json::json;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -20,7 +21,7 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
         BackupCommand::Logs(logs) => &logs.common,
     };
     let vault = open(&common.at)?;
-    let (options, inputs) = (options(command), inputs(command));
+    let (options, inputs) = (Options { free_bytes: vault.free_bytes(), ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
     if let BackupCommand::Offline(offline) = command
         && !common.dry_run

@@ -19,6 +19,7 @@ mod plan;
 mod predicate;
 mod progress;
 mod record;
+mod room;
 pub mod snapshot;
 mod streams;
 

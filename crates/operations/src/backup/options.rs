@@ -24,6 +24,8 @@ pub struct Options {
     pub scratch: Option<PathBuf>,
     /// Bytes a second at most, over all files; none: no limit.
     pub bytes_per_second: Option<u64>,
+    /// Bytes that are free where the vault lies; none: nobody knows.
+    pub free_bytes: Option<u64>,
     /// On which machine this is.
     pub host: String,
     /// Free text.

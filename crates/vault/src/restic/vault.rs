@@ -345,6 +345,9 @@ impl Vault for ResticVault {
         }
         self.alone(|_| self.forget_alone(sets))
     }
+    fn free_bytes(&self) -> Option<u64> {
+        self.repository.backend.free_bytes()
+    }
 }
 
 impl ResticVault {
@@ -429,7 +432,7 @@ fn is_read_only(error: &io::Error) -> bool {
 fn folder_backend(folder: &Path) -> Result<Arc<dyn Backend>> {
     let location = folder.display().to_string();
     let backend = FolderBackend::new(Arc::new(DiskFolder::new(folder)), location.clone());
-    Ok(Arc::new(backend.map_err(|error| Error::Storage(Place::object(location), error))?))
+    Ok(Arc::new(backend.map_err(|error| Error::Storage(Place::object(location), error))?.at(folder)))
 }
 
 /// Makes the folders of a repository; false where something else is there.
