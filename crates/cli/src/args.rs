@@ -2,6 +2,8 @@
 
 pub mod backup;
 pub mod life;
+#[cfg(feature = "prune")]
+pub mod prune;
 pub mod restore;
 pub mod vault;
 

@@ -46,6 +46,9 @@ pub enum VaultCommand {
     Key(KeyArguments),
     /// Forget sets, by their names or by rules; nothing is forgotten that a later set needs, or that is held
     Forget(Forget),
+    /// Give back the room of forgotten sets
+    #[cfg(feature = "prune")]
+    Prune(super::prune::Prune),
     /// Show who has a lock, and remove stale locks
     Unlock(Unlock),
     /// Check that the vault is whole

@@ -9,6 +9,8 @@ pub mod explain;
 pub mod forget;
 pub mod hard;
 pub mod inspect;
+#[cfg(feature = "prune")]
+pub mod prune;
 pub mod purge;
 pub mod recover;
 pub mod restore;

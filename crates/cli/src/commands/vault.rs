@@ -13,11 +13,13 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-pub fn run(command: &VaultCommand, as_json: bool) -> Outcome {
+pub fn run(command: &VaultCommand, as_json: bool, quiet: bool) -> Outcome {
     match command {
         VaultCommand::Init(init) => make(init, as_json),
         VaultCommand::Key(key) => keys(&key.command, as_json),
         VaultCommand::Forget(forget) => super::forget::run(forget, as_json),
+        #[cfg(feature = "prune")]
+        VaultCommand::Prune(prune) => super::prune::run(prune, as_json, quiet),
         VaultCommand::Unlock(unlock) => super::unlock::run(unlock, as_json),
         VaultCommand::Check(check) => check_vault(check, as_json),
     }
@@ -30,7 +32,7 @@ pub fn open(at: &At) -> Result<ResticVault, Trouble> {
 }
 
 /// The secret of the arguments, or of the environment.
-fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
+pub fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
     if let Some(path) = from.key_file.as_ref().or(from.password_file.as_ref()) {
         return secret_in(path);
     }
@@ -43,7 +45,8 @@ fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
     }
 }
 
-fn secret_in(path: &Path) -> Result<Secret, Trouble> {
+/// The secret in a file.
+pub fn secret_in(path: &Path) -> Result<Secret, Trouble> {
     let bytes = fs::read(path).map_err(|error| Trouble::reading(path, &error))?;
     let empty = || Trouble::usage(format!("{} holds no text", path.display()), "Name the file with the password or key.");
     Secret::key_file(&bytes).ok_or_else(empty)
