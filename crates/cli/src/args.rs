@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod backup;
+pub mod copy;
 pub mod life;
 #[cfg(feature = "prune")]
 pub mod prune;

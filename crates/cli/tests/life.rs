@@ -2,8 +2,9 @@
 
 mod common;
 
+use anchorlog_vault::Vault as _;
 use anchorlog_vault::restic::{CreateOptions, ResticVault, Secret};
-use common::{anchorlog, code, copy_of, said};
+use common::{anchorlog, code, contents, copy_of, said};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -128,4 +129,68 @@ fn stale_locks_are_shown_and_removed_and_others_only_when_asked_for() {
     let removed = done(root, &["vault", "unlock"]);
     assert!(removed.contains("stale, removed") && removed.contains("1 locks, 1 of them stale, 1 removed"), "{removed}");
     assert_eq!(locks(), 0);
+}
+
+#[cfg(feature = "prune")]
+#[test]
+fn a_prune_says_what_no_set_needs_marks_it_and_leaves_every_set_as_it_is() {
+    let (place, ids) = with_sets(1);
+    let root = place.path();
+    let database = fs::read(root.join("work/db/db1.edb")).unwrap();
+    fs::remove_dir_all(root.join("work")).unwrap();
+    anchorlog_testkit::data::copy_folder(&common::set("micro-multi-db").folder().join("after"), &root.join("work")).unwrap();
+    done(root, &["backup", "offline", "work"]);
+    done(root, &["vault", "forget", "latest"]);
+    let before = contents(&root.join("vault"));
+    let planned = json(&run(root, &["vault", "prune", "--dry-run", "--json"]));
+    assert!(planned["marked"].as_u64() > Some(0) && planned["removed"] == 0, "{planned}");
+    assert!(contents(&root.join("vault")) == before, "a plan changes nothing");
+    let pruned = json(&run(root, &["vault", "prune", "--max-unused", "0", "--max-repack", "unlimited", "--json"]));
+    assert!(pruned["marked"].as_u64() >= planned["marked"].as_u64(), "{pruned}");
+    let again = done(root, &["vault", "prune"]);
+    assert!(again.contains("marked before") && again.contains("not yet for long enough"), "{again}");
+    let file = run(root, &["sets", "cat", &ids[0], "db/db1.edb"]);
+    assert!(file.stdout == database);
+    done(root, &["vault", "check", "--data"]);
+    if std::process::Command::new("restic").arg("version").output().is_ok() {
+        let mut restic = std::process::Command::new("restic");
+        let checked = restic.args(["-r", "vault", "--password-file", "password", "check", "--read-data", "--no-cache"]);
+        let checked = checked.current_dir(root).output().unwrap();
+        assert_eq!(code(&checked), 0, "{}", said(&checked));
+    }
+    // Neither impatience nor a vault in use.
+    assert_eq!(code(&run(root, &["vault", "prune", "--keep-delete", "47"])), 2);
+    let vault = ResticVault::open(&root.join("vault"), &Secret::password("secret")).unwrap();
+    let held = vault.begin_set(anchorlog_vault::NewSet::default()).unwrap();
+    let refused = run(root, &["vault", "prune"]);
+    assert_eq!(code(&refused), 3, "{}", said(&refused));
+    drop(held);
+}
+
+#[test]
+fn sets_are_copied_into_another_vault_with_another_key_once() {
+    let (place, ids) = with_sets(2);
+    let root = place.path();
+    fs::write(root.join("other"), "another secret").unwrap();
+    let options = CreateOptions { kdf_cost: 10, chunk_size: 1 << 20, ..CreateOptions::default() };
+    drop(ResticVault::create(&root.join("vault2"), &Secret::password("another secret"), options).unwrap());
+    let to = ["--to", "vault2", "--to-password-file", "other"];
+    let copy = |more: &[&str]| run(root, &[&["vault", "copy"], more, &to].concat());
+    let before = contents(&root.join("vault2"));
+    let planned = copy(&["--dry-run"]);
+    assert_eq!(said(&planned).matches("would be copied").count(), 2, "{}", said(&planned));
+    assert!(contents(&root.join("vault2")) == before, "a plan changes nothing");
+    let one = copy(&[&ids[0][..8], "--json"]);
+    assert_eq!(json(&one)["report"]["copied"].as_array().unwrap().len(), 1, "{}", said(&one));
+    assert!(said(&copy(&[])).contains("1 sets copied, 1 there before"));
+    assert!(said(&copy(&[])).contains("0 sets copied, 2 there before"));
+    let there =
+        |arguments: &[&str]| anchorlog(&[arguments, &["--vault", "vault2", "--password-file", "other", "-q"]].concat(), root);
+    let listed = there(&["sets", "ls"]);
+    assert!(said(&listed).contains("proved L2"), "{}", said(&listed));
+    assert_eq!(code(&there(&["restore", "set", "latest", "--out", "new"])), 0);
+    assert!(contents(&root.join("new"))[Path::new("db/db1.edb")] == contents(&root.join("work"))[Path::new("db/db1.edb")]);
+    assert_eq!(code(&there(&["vault", "check", "--data"])), 0);
+    let wrong = run(root, &["vault", "copy", "--to", "vault2"]);
+    assert_eq!(code(&wrong), 3, "the first vault's password does not open the other: {}", said(&wrong));
 }

@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod chain;
+pub mod copy;
 pub mod dump;
 pub mod explain;
 pub mod identify;

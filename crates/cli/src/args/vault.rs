@@ -46,6 +46,8 @@ pub enum VaultCommand {
     Key(KeyArguments),
     /// Forget sets, by their names or by rules; nothing is forgotten that a later set needs, or that is held
     Forget(Forget),
+    /// Copy sets into another vault
+    Copy(super::copy::Copy),
     /// Give back the room of forgotten sets
     #[cfg(feature = "prune")]
     Prune(super::prune::Prune),

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod chain;
+pub mod copy;
 pub mod demo;
 pub mod drill;
 pub mod dump;

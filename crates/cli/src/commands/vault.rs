@@ -18,6 +18,7 @@ pub fn run(command: &VaultCommand, as_json: bool, quiet: bool) -> Outcome {
         VaultCommand::Init(init) => make(init, as_json),
         VaultCommand::Key(key) => keys(&key.command, as_json),
         VaultCommand::Forget(forget) => super::forget::run(forget, as_json),
+        VaultCommand::Copy(copy) => super::copy::run(copy, as_json, quiet),
         #[cfg(feature = "prune")]
         VaultCommand::Prune(prune) => super::prune::run(prune, as_json, quiet),
         VaultCommand::Unlock(unlock) => super::unlock::run(unlock, as_json),
