@@ -77,7 +77,7 @@ fn sets_are_copied_with_what_is_noted_of_them_and_their_names_are_mapped() {
     let first = &report.copied[0].1;
     let marks = to.attachments(first).unwrap();
     let marks: Vec<_> = marks.iter().filter(|mark| mark.name.as_str() == "roll-forward-ends.json").collect();
-    let last = known(&to).last().unwrap().id.clone();
+    let last = &report.copied.last().unwrap().1;
     assert!(marks.len() == 1 && String::from_utf8_lossy(&marks[0].bytes).contains(last.as_str()));
     assert!(matches!(to.forget(std::slice::from_ref(first)), Err(anchorlog_vault::Error::Held(..))), "the hold came with it");
 }
