@@ -242,6 +242,23 @@ fn a_held_set_is_not_forgotten_before_it_is_given_free() {
 }
 
 #[test]
+fn what_a_stopped_forget_left_goes_with_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let sets: Vec<SetId> = (1..=3).map(|time| publish(&vault, new_set(time), &[("a", b"bytes")]).0).collect();
+    sets.iter().for_each(|set| vault.attach(set, &name("proof.json"), b"proof").unwrap());
+    // It was stopped when the set was gone, and its attachment was not.
+    fs::remove_file(folder.path().join("snapshots").join(sets[0].as_str())).unwrap();
+    let damaged = folder.path().join("snapshots").join("7".repeat(64));
+    fs::write(&damaged, "torn").unwrap();
+    vault.forget(&sets[1..2]).unwrap();
+    assert_eq!(objects(folder.path(), "snapshots").len(), 4, "the damaged one may be its set");
+    fs::remove_file(damaged).unwrap();
+    vault.forget(&sets[2..]).unwrap();
+    assert!(objects(folder.path(), "snapshots").is_empty());
+}
+
+#[test]
 fn a_copy_says_of_which_set() {
     let folder = tempfile::tempdir().unwrap();
     let vaults: [&dyn Vault; 2] = [&MemoryVault::new(), &create(folder.path())];

@@ -352,7 +352,7 @@ impl Vault for ResticVault {
 
 impl ResticVault {
     fn forget_alone(&self, sets: &[SetId]) -> Result<()> {
-        let (all, _) = snapshot::all(&self.repository)?;
+        let (all, damage) = snapshot::all(&self.repository)?;
         let summary = |stored: &Stored| match &stored.role {
             Role::Set(summary) => Some(summary.clone()),
             _ => None,
@@ -376,7 +376,9 @@ impl ResticVault {
             self.remove_snapshot(stored.id)?;
         }
         self.sync("snapshots")?;
-        let attached = |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, .. } if sets.contains(of));
+        // With those that a forget left which was stopped here; where a snapshot is damaged, their set may still be there.
+        let is_gone = |of: &SetId| sets.contains(of) || damage.is_empty() && summaries.iter().all(|set| set.id != *of);
+        let attached = |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, .. } if is_gone(of));
         for stored in all.iter().filter(attached) {
             self.remove_snapshot(stored.id)?;
         }
