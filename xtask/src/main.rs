@@ -27,6 +27,8 @@ cargo xtask CHORE
              stopped twice
   crash --kill N [--seed N]
              kill the program N times at random moments while it recovers in place
+  crash --vault [--kill N] [--seed N]
+             the same, 1000 times in all, while it backs up, restores, prunes, forgets and drills
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
   bench [--short] [NAME…]
              measure against peers; all benches at full size write docs/performance.md

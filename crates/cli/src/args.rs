@@ -2,6 +2,10 @@
 
 pub mod backup;
 pub mod proof;
+pub mod copy;
+pub mod life;
+#[cfg(feature = "prune")]
+pub mod prune;
 pub mod restore;
 pub mod vault;
 

@@ -88,6 +88,12 @@ impl Trouble {
         }
     }
 
+    /// It failed in the middle of a change of the vault.
+    #[cfg(feature = "prune")]
+    pub fn failed_in_vault(finding: Finding) -> Self {
+        Self { untouched: "Every set of the vault is as it was: give the same command again.", ..Self::failed(finding) }
+    }
+
     /// A publication in place was begun and not completed.
     pub fn cut_off(finding: Finding) -> Self {
         Self {

@@ -3,6 +3,7 @@
 
 pub mod backup;
 pub mod chain;
+pub mod copy;
 pub mod dump;
 pub mod explain;
 pub mod identify;
@@ -12,6 +13,7 @@ pub mod monitor;
 pub mod purge;
 pub mod recover;
 pub mod restore;
+pub mod retention;
 pub mod sets;
 pub mod survey;
 pub mod verify;

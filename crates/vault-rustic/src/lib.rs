@@ -1,16 +1,17 @@
 //! What a vault leaves to rustic_core: prune, a second opinion on a check, and the repair of the index.
 //!
 //! rustic_core is another implementation of restic's format. It knows no locks, and panics on some damage: here it works over the storage of
-//! the vault, below an exclusive lock, and a panic is an error. With the feature `rustic` off this crate is empty.
+//! the vault, below an exclusive lock, and a panic is an error.
 #![forbid(unsafe_code)]
-#![cfg(feature = "rustic")]
 
 mod bridge;
 mod error;
+mod limit;
 mod prune;
 
 pub use error::{Error, Result};
-pub use prune::{KEEP_MARKED_HOURS_MIN, PruneReport, prune};
+pub use limit::Limit;
+pub use prune::{KEEP_MARKED_HOURS_MIN, Options, PruneReport, prune};
 
 use anchorlog_vault::restic::{Exclusive, ResticVault};
 use bridge::Bridge;

@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod hold;
 pub mod memory;
 pub mod restic;
 pub mod set;
 
 pub use error::{Damage, Error, Place, Result};
+pub use hold::Hold;
 pub use set::{Attachment, Name, NewSet, Receipt, SetId, SetSummary};
 
 use std::io::Read;
@@ -66,8 +68,12 @@ pub trait Vault: Send + Sync {
     /// Forgets sets, with their attachments; the bytes that no set needs go with the next prune.
     ///
     /// # Errors
-    /// A set that is held, needed by one that stays, or unknown: then none is forgotten; another client's lock; the storage's.
+    /// A set that is held ([`hold`]), needed by one that stays, or unknown: then none is forgotten; another client's lock; the storage's.
     fn forget(&self, sets: &[SetId]) -> Result<()>;
+    /// Bytes that are free where the vault lies; `None` where nobody can tell.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A set being written.

@@ -1,7 +1,8 @@
 //! A vault in memory: the model that other vaults are tested against, and what tests of procedures back up to.
 
 use crate::set::{Names, still_needed};
-use crate::{Attachment, Damage, Error, Name, NewSet, Receipt, Result, SetId, SetSummary, SetWriter, StreamReader, Vault};
+use crate::{Attachment, Damage, Error, Hold, Name, NewSet, Receipt, Result, SetId, SetSummary, SetWriter, StreamReader, Vault};
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -84,6 +85,11 @@ impl Vault for MemoryVault {
         }
         if let Some((needed, by)) = still_needed(all.iter().map(|set| (&set.id, &*set.made.needs)), sets) {
             return Err(Error::Held(needed, format!("set {by} needs it")));
+        }
+        for set in all.iter().filter(|set| sets.contains(&set.id)) {
+            if let Some(hold) = Hold::among(&set.attachments).filter(|hold| hold.is_in_effect(Timestamp::now())) {
+                return Err(Error::Held(set.id.clone(), hold.to_string()));
+            }
         }
         all.retain(|set| !sets.contains(&set.id));
         Ok(())

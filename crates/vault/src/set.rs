@@ -85,6 +85,8 @@ pub struct NewSet {
     pub label: String,
     /// Sets that this one is of no use without: they are not forgotten before it.
     pub needs: Vec<SetId>,
+    /// The set of which this one is a copy, out of another vault: the first, where that was a copy too.
+    pub copy_of: Option<SetId>,
 }
 
 impl NewSet {
@@ -137,6 +139,14 @@ pub struct SetSummary {
     pub id: SetId,
     /// What it was begun with.
     pub made: NewSet,
+}
+
+impl SetSummary {
+    /// What all copies of this set, in whatever vaults, have in common: the identity of the first.
+    #[must_use]
+    pub fn original(&self) -> &SetId {
+        self.made.copy_of.as_ref().unwrap_or(&self.id)
+    }
 }
 
 /// What was stored of a stream.

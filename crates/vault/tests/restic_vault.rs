@@ -6,7 +6,7 @@ mod common;
 use anchorlog_testkit::random::Random;
 use anchorlog_vault::memory::MemoryVault;
 use anchorlog_vault::restic::{CreateOptions, ResticVault, Secret};
-use anchorlog_vault::{Error, NewSet, SetId, Vault};
+use anchorlog_vault::{Error, Hold, NewSet, SetId, Vault};
 use common::{Failing, bytes, create, name, new_set, objects, open, options, publish, read, secret};
 use std::fs;
 
@@ -15,7 +15,7 @@ fn told(vault: &dyn Vault) -> Vec<String> {
     let mut told = Vec::new();
     for (number, set) in vault.sets().unwrap().into_iter().enumerate() {
         let set = set.unwrap();
-        let NewSet { time, host, tags, source, label, needs } = &set.made;
+        let NewSet { time, host, tags, source, label, needs, copy_of: _ } = &set.made;
         told.push(format!("{number}: {time} {host} {tags:?} {source} {label} {}", needs.len()));
         told.push(String::from_utf8(vault.manifest(&set.id).unwrap()).unwrap());
         let attachments = vault.attachments(&set.id).unwrap();
@@ -217,6 +217,56 @@ fn a_set_that_another_needs_is_not_forgotten_before_it() {
         vault.forget(&[full.clone(), logs]).unwrap();
         assert_eq!(ids(vault), []);
         assert!(matches!(vault.begin_set(NewSet { needs: vec![full], ..new_set(3) }), Err(Error::NoSet(_))));
+    }
+}
+
+#[test]
+fn a_held_set_is_not_forgotten_before_it_is_given_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let vaults: [&dyn Vault; 2] = [&MemoryVault::new(), &create(folder.path())];
+    for vault in vaults {
+        let (free, _) = publish(vault, new_set(1), &[("a", b"free")]);
+        let (held, _) = publish(vault, new_set(2), &[("b", b"held")]);
+        let attach = |document: &[u8]| vault.attach(&held, &name(Hold::NAME), document).unwrap();
+        attach(&Hold::document(Some(&Hold { until: None, reason: "an audit".into() })).unwrap());
+        let both = [free.clone(), held.clone()];
+        assert!(matches!(vault.forget(&both), Err(Error::Held(set, why)) if set == held && why.contains("an audit")));
+        assert_eq!(ids(vault), both, "all or none");
+        let over = Hold { until: Some("2001-01-01T00:00:00Z".parse().unwrap()), reason: String::new() };
+        attach(b"no hold");
+        assert!(matches!(vault.forget(&both), Err(Error::Held(_, why)) if why.contains("cannot be read")));
+        attach(&Hold::document(Some(&over)).unwrap());
+        vault.forget(std::slice::from_ref(&held)).unwrap();
+        assert_eq!(ids(vault), [free]);
+    }
+}
+
+#[test]
+fn what_a_stopped_forget_left_goes_with_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = create(folder.path());
+    let sets: Vec<SetId> = (1..=3).map(|time| publish(&vault, new_set(time), &[("a", b"bytes")]).0).collect();
+    sets.iter().for_each(|set| vault.attach(set, &name("proof.json"), b"proof").unwrap());
+    // It was stopped when the set was gone, and its attachment was not.
+    fs::remove_file(folder.path().join("snapshots").join(sets[0].as_str())).unwrap();
+    let damaged = folder.path().join("snapshots").join("7".repeat(64));
+    fs::write(&damaged, "torn").unwrap();
+    vault.forget(&sets[1..2]).unwrap();
+    assert_eq!(objects(folder.path(), "snapshots").len(), 4, "the damaged one may be its set");
+    fs::remove_file(damaged).unwrap();
+    vault.forget(&sets[2..]).unwrap();
+    assert!(objects(folder.path(), "snapshots").is_empty());
+}
+
+#[test]
+fn a_copy_says_of_which_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let vaults: [&dyn Vault; 2] = [&MemoryVault::new(), &create(folder.path())];
+    for vault in vaults {
+        let original = SetId::parse(&"7".repeat(64)).unwrap();
+        publish(vault, NewSet { copy_of: Some(original.clone()), ..new_set(1) }, &[]);
+        let set = vault.sets().unwrap().remove(0).unwrap();
+        assert_eq!((set.original(), set.made.tags.len()), (&original, 0));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Arguments of the commands around a vault.
 
+use super::life::{Forget, SetsHold, SetsLabel, SetsRelease, Unlock};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -43,8 +44,15 @@ pub enum VaultCommand {
     Init(Init),
     /// List, add and remove the keys that open a vault
     Key(KeyArguments),
-    /// Forget sets; nothing is forgotten that a later set needs, or that is held
+    /// Forget sets, by their names or by rules; nothing is forgotten that a later set needs, or that is held
     Forget(Forget),
+    /// Copy sets into another vault
+    Copy(super::copy::Copy),
+    /// Give back the room of forgotten sets
+    #[cfg(feature = "prune")]
+    Prune(super::prune::Prune),
+    /// Show who has a lock, and remove stale locks
+    Unlock(Unlock),
     /// Check that the vault is whole
     Check(CheckVault),
 }
@@ -114,18 +122,6 @@ pub struct KeyRemove {
 }
 
 #[derive(Debug, Args)]
-pub struct Forget {
-    #[command(flatten)]
-    pub at: At,
-    /// Sets, by the beginning of their names
-    #[arg(required = true)]
-    pub sets: Vec<String>,
-    /// Show what would be forgotten, and do nothing
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-#[derive(Debug, Args)]
 pub struct CheckVault {
     #[command(flatten)]
     pub at: At,
@@ -141,7 +137,8 @@ pub struct CheckVault {
 #[command(after_help = "Examples:
   anchorlog sets ls --vault /backup/vault                        every set: kind, databases, generations, proof
   anchorlog sets cat 1a2b3c4d --vault /backup/vault               its manifest, as JSON
-  anchorlog sets cat 1a2b3c4d db/mail.edb --vault … > mail.edb    one file of it, as it was")]
+  anchorlog sets cat 1a2b3c4d db/mail.edb --vault … > mail.edb    one file of it, as it was
+  anchorlog sets hold 1a2b3c4d --vault … --until 2027-01-01       not to be forgotten before")]
 pub struct SetsArguments {
     #[command(subcommand)]
     pub command: SetsCommand,
@@ -153,6 +150,12 @@ pub enum SetsCommand {
     Ls(SetsLs),
     /// Write the manifest of a set, or one of its files, to standard output
     Cat(SetsCat),
+    /// Give a set a label
+    Label(SetsLabel),
+    /// Hold a set: it is not forgotten until it is given free
+    Hold(SetsHold),
+    /// Give a held set free
+    Release(SetsRelease),
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
 use anchorlog_operations::backup::{self, Commands, Error, Inputs, Options, Plan, Predicate, Report, Sources};
 use anchorlog_operations::sets::History;
+use anchorlog_vault::Vault as _;
 use serde_json::json;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -22,7 +23,7 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
     };
     let vault = open(&common.at)?;
     let proof_key = proof_key::given(&common.proof_key, &vault)?;
-    let (options, inputs) = (Options { proof_key, ..options(command) }, inputs(command));
+    let (options, inputs) = (Options { proof_key, free_bytes: vault.free_bytes(), ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
     if let BackupCommand::Offline(offline) = command
         && !common.dry_run

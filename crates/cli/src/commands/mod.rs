@@ -2,18 +2,23 @@
 
 pub mod backup;
 pub mod chain;
+pub mod copy;
 pub mod demo;
 pub mod drill;
 pub mod dump;
 pub mod explain;
+pub mod forget;
 pub mod hard;
 pub mod inspect;
 pub mod monitor;
 pub mod proof_key;
+#[cfg(feature = "prune")]
+pub mod prune;
 pub mod purge;
 pub mod recover;
 pub mod restore;
 pub mod sets;
+pub mod unlock;
 pub mod vault;
 pub mod verify;
 

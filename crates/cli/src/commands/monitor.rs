@@ -47,7 +47,7 @@ fn look(arguments: &Monitor) -> Result<Watch, String> {
     let vault = open(&arguments.at).map_err(Trouble::into_sentence)?;
     let said = |error: anchorlog_vault::Error| error.to_string();
     // Before this program takes its own, which removes those that are stale.
-    let locks = vault.locks().map_err(said)?.into_iter().filter(|lock| lock.is_abandoned).map(|lock| lock.told).collect();
+    let locks = vault.locks().map_err(said)?.into_iter().filter(|lock| lock.abandoned).map(|lock| lock.told).collect();
     let history = History::read(&vault).map_err(said)?;
     let checked = if arguments.quick { None } else { Some(vault.check(Depth::Metadata).map_err(said)?) };
     let damage = checked.into_iter().flat_map(|report| report.damage).map(|damage| damage.to_string()).collect();

@@ -1,11 +1,14 @@
 //! `anchorlog sets`: what is in a vault.
 
 use super::vault::{find, open, trouble};
+use crate::args::life::Noted;
 use crate::args::vault::{SetsCat, SetsCommand, SetsLs};
 use crate::exit::{Exit, Trouble};
 use crate::{Outcome, render};
-use anchorlog_operations::sets::{History, Reaches};
-use anchorlog_vault::{Name, Vault as _};
+use anchorlog_operations::sets::{self, History, Reaches};
+use anchorlog_vault::restic::ResticVault;
+use anchorlog_vault::{Hold, Name, SetId, Vault as _};
+use jiff::Timestamp;
 use serde_json::json;
 use std::io::{self, Write as _};
 
@@ -16,25 +19,63 @@ pub fn run(command: &SetsCommand, as_json: bool) -> Outcome {
     match command {
         SetsCommand::Ls(ls) => list(ls, as_json),
         SetsCommand::Cat(cat) => write_out(cat),
+        SetsCommand::Label(label) => {
+            let text = &label.text;
+            note(&label.noted, "label", text, as_json, |vault, set| sets::label(vault, set, text))
+        }
+        SetsCommand::Hold(asked) => {
+            if let Some(until) = asked.until.filter(|until| *until <= Timestamp::now()) {
+                return Err(Trouble::usage(format!("{until} is over already"), "Name a later time, or none."));
+            }
+            let hold = Hold { until: asked.until, reason: asked.reason.clone() };
+            note(&asked.noted, "hold", &hold.to_string(), as_json, |vault, set| sets::hold(vault, set, Some(&hold)))
+        }
+        SetsCommand::Release(release) => {
+            note(&release.noted, "release", "it may be forgotten", as_json, |vault, set| sets::hold(vault, set, None))
+        }
     }
+}
+
+/// Notes something of a set. `what`: what it is called in JSON; `said`: what it comes to.
+fn note(
+    noted: &Noted,
+    what: &str,
+    said: &str,
+    as_json: bool,
+    act: impl FnOnce(&ResticVault, &SetId) -> anchorlog_vault::Result<()>,
+) -> Outcome {
+    let vault = open(&noted.at)?;
+    let set = find(&vault, &noted.set)?;
+    if !noted.dry_run {
+        act(&vault, &set).map_err(|error| trouble(&error))?;
+    }
+    let mut out = io::stdout().lock();
+    if as_json {
+        writeln!(out, "{}", json!({ "set": set.as_str(), what: said, "dry_run": noted.dry_run }))?;
+    } else {
+        let would = if noted.dry_run { "would be noted of " } else { "" };
+        writeln!(out, "{would}set {set}: {what}: {said}")?;
+    }
+    Ok(Exit::Done)
 }
 
 fn list(ls: &SetsLs, as_json: bool) -> Outcome {
     let vault = open(&ls.at)?;
     let history = History::read(&vault).map_err(|error| trouble(&error))?;
     let mut out = io::stdout().lock();
-    let mut reaches = Reaches::default();
+    let (mut reaches, now) = (Reaches::default(), Timestamp::now());
     for set in &history.sets {
         let reach = reaches.of(&history, set);
         if as_json {
-            let made = jiff::Timestamp::from_millisecond(set.summary.made.time).ok().map(|time| time.to_string());
+            let made = Timestamp::from_millisecond(set.summary.made.time).ok().map(|time| time.to_string());
             let bytes: u64 = set.manifest.files.iter().map(|file| file.size).sum();
-            let line = json!({ "set": set.id.as_str(), "made": made, "label": set.summary.made.label, "proved": set.proved,
+            let hold = set.hold.as_ref().filter(|hold| hold.is_in_effect(now));
+            let line = json!({ "set": set.id.as_str(), "made": made, "label": set.label, "hold": hold, "proved": set.proved,
                 "proof": set.best_proof(), "proofs": set.proofs, "bytes": bytes, "stored": set.manifest.stored, "restorable": reach,
                 "ends": set.ends, "manifest": set.manifest });
             writeln!(out, "{line}")?;
         } else {
-            write!(out, "{}", render::sets::line(set, &reach))?;
+            write!(out, "{}", render::sets::line(set, &reach, now))?;
         }
     }
     for (place, reason) in &history.unreadable {

@@ -2,7 +2,7 @@
 
 use super::proof_key;
 use crate::Outcome;
-use crate::args::vault::{At, CheckVault, Forget, Init, KeyCommand, SecretFrom, VaultCommand};
+use crate::args::vault::{At, CheckVault, Init, KeyCommand, SecretFrom, VaultCommand};
 use crate::exit::{Exit, Trouble};
 use crate::render;
 use anchorlog_format::finding::{Finding, Place};
@@ -15,11 +15,15 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-pub fn run(command: &VaultCommand, as_json: bool) -> Outcome {
+pub fn run(command: &VaultCommand, as_json: bool, quiet: bool) -> Outcome {
     match command {
         VaultCommand::Init(init) => make(init, as_json),
         VaultCommand::Key(key) => keys(&key.command, as_json),
-        VaultCommand::Forget(forget) => forget_sets(forget, as_json),
+        VaultCommand::Forget(forget) => super::forget::run(forget, as_json),
+        VaultCommand::Copy(copy) => super::copy::run(copy, as_json, quiet),
+        #[cfg(feature = "prune")]
+        VaultCommand::Prune(prune) => super::prune::run(prune, as_json, quiet),
+        VaultCommand::Unlock(unlock) => super::unlock::run(unlock, as_json),
         VaultCommand::Check(check) => check_vault(check, as_json),
     }
 }
@@ -31,7 +35,7 @@ pub fn open(at: &At) -> Result<ResticVault, Trouble> {
 }
 
 /// The secret of the arguments, or of the environment.
-fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
+pub fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
     if let Some(path) = from.key_file.as_ref().or(from.password_file.as_ref()) {
         return secret_in(path);
     }
@@ -44,7 +48,8 @@ fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
     }
 }
 
-fn secret_in(path: &Path) -> Result<Secret, Trouble> {
+/// The secret in a file.
+pub fn secret_in(path: &Path) -> Result<Secret, Trouble> {
     let bytes = fs::read(path).map_err(|error| Trouble::reading(path, &error))?;
     let empty = || Trouble::usage(format!("{} holds no text", path.display()), "Name the file with the password or key.");
     Secret::key_file(&bytes).ok_or_else(empty)
@@ -161,23 +166,6 @@ fn keys(command: &KeyCommand, as_json: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn forget_sets(forget: &Forget, as_json: bool) -> Outcome {
-    let vault = open(&forget.at)?;
-    let sets: Vec<SetId> = forget.sets.iter().map(|set| find(&vault, set)).collect::<Result<_, _>>()?;
-    let names: Vec<String> = sets.iter().map(ToString::to_string).collect();
-    if !forget.dry_run {
-        vault.forget(&sets).map_err(|error| trouble(&error))?;
-    }
-    let mut out = io::stdout().lock();
-    if as_json {
-        writeln!(out, "{}", json!({ "forgotten": names, "dry_run": forget.dry_run }))?;
-    } else {
-        let said = if forget.dry_run { "would be forgotten" } else { "forgotten" };
-        writeln!(out, "{said}: {}", names.join(", "))?;
-    }
-    Ok(Exit::Done)
-}
-
 /// That all which the sets need is there, and is what was written, as far as the user wants it read.
 fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
     let vault = open(&check.at)?;
@@ -241,13 +229,17 @@ pub fn trouble(error: &Error) -> Trouble {
         Error::NotEmpty(_) => Trouble::refused(say("Name a folder that does not exist yet, or is empty.")),
         Error::WrongKey => Trouble::refused(say("Check the password or key; `anchorlog vault key list` shows who may open it.")),
         Error::NoSet(_) | Error::NoStream(..) => Trouble::usage(error.to_string(), "`anchorlog sets ls` lists what there is."),
-        Error::Held(..) => Trouble::refused(say("Forget the sets that need it first, or give it free.")),
+        Error::Held(..) => Trouble::refused(say(
+            "`anchorlog sets release` gives a held set free; one that others need goes with them: name them too.",
+        )),
         Error::Locked(_) => Trouble::refused(say(
-            "Wait until it is done, and try again. A lock whose program is gone is passed over after thirty minutes.",
+            "Wait until it is done, and try again; `anchorlog vault unlock --dry-run` shows who is at work. A lock whose program is gone \
+             is passed over at once on its own machine, after thirty minutes elsewhere.",
         )),
         Error::Damaged(_) => Trouble::failed(say(
             "`anchorlog vault check --data` tells what else is damaged. Move the damaged objects away: a new full set of the same data then stores anew what they held.",
         )),
+        Error::Unsupported(_) => Trouble::refused(say("The vault is as it was: choose another one, or other options.")),
         Error::Source(..) => Trouble::failed(say("Nothing was published. Look after the source, and try again.")),
         _ => Trouble::failed(say("Look after the storage of the vault, and try again.")),
     }

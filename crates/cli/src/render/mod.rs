@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod chain;
+pub mod forget;
 pub mod inspect;
 pub mod monitor;
 pub mod purge;

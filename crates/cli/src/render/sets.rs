@@ -9,7 +9,7 @@ pub fn title(set: &KnownSet) -> String {
     let bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
     let stored = manifest.stored.map_or_else(String::new, |stored| format!(" ({} stored)", super::bytes(stored)));
     let proved = set.best_proof().map_or_else(|| "NOT PROVED".to_owned(), proof);
-    let label = if set.summary.made.label.is_empty() { String::new() } else { format!("  \"{}\"", set.summary.made.label) };
+    let label = if set.label.is_empty() { String::new() } else { format!("  \"{}\"", set.label) };
     let (time, kind, files) = (manifest.begun.0, manifest.kind.name(), manifest.files.len());
     format!("{}  {time}  {kind}  {files} files, {}{stored}  {proved}{label}", set.id, super::bytes(bytes))
 }
@@ -19,9 +19,12 @@ fn proof(proof: &ToldProof) -> String {
 }
 
 /// One set, with its databases and logs, and how far they can be restored.
-pub fn line(set: &KnownSet, reaches: &[Reach]) -> String {
+pub fn line(set: &KnownSet, reaches: &[Reach], now: jiff::Timestamp) -> String {
     let manifest = &set.manifest;
     let mut text = title(set) + "\n";
+    if let Some(hold) = set.hold.as_ref().filter(|hold| hold.is_in_effect(now)) {
+        text.push_str(&format!("    {hold}\n"));
+    }
     for bad in set.proofs.iter().filter(|proof| !proof.counts()) {
         text.push_str(&format!("    {}; the proof of {} counts for nothing\n", bad.signed, bad.made.0));
     }

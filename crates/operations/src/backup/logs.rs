@@ -44,7 +44,7 @@ pub fn plan(sources: &Sources, history: &History, options: &Options) -> Plan {
         plan.predicates.append(&mut predicates);
     }
     plan.continues = continues;
-    plan.finish();
+    plan.finish(history);
     plan
 }
 

@@ -166,6 +166,7 @@ impl Run<'_> {
             label: options.label.clone(),
             // Logs alone are of no use without the set that they continue.
             needs: if self.plan.kind == Kind::Logs { self.plan.continues.values().cloned().collect() } else { Vec::new() },
+            copy_of: None,
         })?;
         self.plan.resembles.iter().for_each(|set| writer.resembles(set));
         let (stopped, behind): (Vec<&Item>, Vec<&Item>) = self.plan.files.iter().partition(|file| file.phase == Phase::Stopped);

@@ -20,6 +20,7 @@ mod predicate;
 mod progress;
 mod record;
 mod rows;
+mod room;
 pub mod snapshot;
 mod streams;
 

@@ -34,7 +34,7 @@ pub fn plan(sources: &Sources, history: &History, options: &Options) -> Plan {
     }
     together(&mut plan, history);
     place_files(&mut plan, sources);
-    plan.finish();
+    plan.finish(history);
     plan
 }
 

@@ -31,6 +31,8 @@ pub struct Options {
     pub proof_key: Option<ProofKey>,
     /// Bytes a second at most, over all files; none: no limit.
     pub bytes_per_second: Option<u64>,
+    /// Bytes that are free where the vault lies; none: nobody knows.
+    pub free_bytes: Option<u64>,
     /// On which machine this is.
     pub host: String,
     /// Free text.

@@ -4,8 +4,10 @@ use super::databases::DatabaseItem;
 use super::held::Identity;
 use super::options::Options;
 use super::predicate::Predicate;
+use super::room;
 use super::streams::StreamItem;
 use crate::recover::Sources;
+use crate::sets::History;
 use crate::sets::manifest::{Kind, Promise, Role};
 use anchorlog_format::units::Signature;
 use anchorlog_vault::{Name, SetId};
@@ -116,7 +118,7 @@ impl Plan {
         };
         self.files.push(item);
     }
-    pub(super) fn finish(&mut self) {
+    pub(super) fn finish(&mut self, history: &History) {
         if self.files.is_empty() && self.refusals().next().is_none() {
             let (read, next) = ("nothing", "Name the folder with the databases or logs.");
             let predicate = Predicate::refuses("set", "", read, super::Refusal::Path, next);
@@ -124,6 +126,9 @@ impl Plan {
         }
         self.files.sort_by(|a, b| (a.phase, a.role, &a.place).cmp(&(b.phase, b.role, &b.place)));
         self.bytes = self.files.iter().map(|file| file.size).sum();
+        if let Some(free) = self.options.free_bytes {
+            room::judge(self, history, free);
+        }
         self.possible = !self.predicates.iter().any(Predicate::is_refused);
     }
     /// The streams that the databases of the plan belong to; zeros are no stream (trap O25).

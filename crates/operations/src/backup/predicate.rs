@@ -286,6 +286,7 @@ pub fn rule_of(id: &str) -> &'static str {
         "I36" => "the position asked for lies within the logs",
         "directory" => "the database of a domain controller is not put back in place",
         "room" => "there is room for the result",
+        "vault-room" => "the vault has room for what is new",
         "set" => "there is something to back up or to restore",
         _ => "",
     }

@@ -62,7 +62,7 @@ pub fn plan(sources: &Sources, history: &History, options: &Options) -> Result<P
     offline::together(&mut plan, history);
     replayable(&mut plan, sources, options)?;
     place_files(&mut plan, sources);
-    plan.finish();
+    plan.finish(history);
     Ok(plan)
 }
 

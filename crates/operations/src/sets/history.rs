@@ -1,11 +1,12 @@
 //! All sets of a vault with their manifests and proofs: what is stored already, and how well.
 
 use super::facts::{DatabaseFacts, LogFacts};
+use super::label;
 use super::manifest::{FilePart, Level, Manifest};
 use super::proof::{self, Proof, ToldProof};
 use super::signature::ProofKeys;
 use anchorlog_format::units::Signature;
-use anchorlog_vault::{SetId, SetSummary, Vault};
+use anchorlog_vault::{Hold, SetId, SetSummary, Vault};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
@@ -26,6 +27,10 @@ pub struct KnownSet {
     pub proofs: Vec<ToldProof>,
     /// Why no log behind a later set can be replayed onto its databases, where that is known.
     pub ends: Option<String>,
+    /// Its label: the newest that it was given.
+    pub label: String,
+    /// What keeps it from being forgotten, until its time is over.
+    pub hold: Option<Hold>,
 }
 
 impl KnownSet {
@@ -134,5 +139,7 @@ fn known(vault: &dyn Vault, summary: SetSummary, keys: &ProofKeys) -> Result<Kno
     let proofs: Vec<ToldProof> = proofs.into_iter().map(|(proof, signed)| proof.told(signed)).collect();
     let proved = proofs.iter().filter(|proof| proof.counts()).map(|proof| proof.level).max();
     let ends = proof::ends_among(&attachments);
-    Ok(KnownSet { id, summary, manifest, digest, proved, proofs, ends })
+    let label = label::among(&attachments).unwrap_or_else(|| summary.made.label.clone());
+    let hold = Hold::among(&attachments);
+    Ok(KnownSet { id, summary, manifest, digest, proved, proofs, ends, label, hold })
 }

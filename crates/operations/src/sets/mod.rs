@@ -4,6 +4,7 @@
 pub mod contents;
 pub mod facts;
 pub mod history;
+mod label;
 pub mod manifest;
 pub mod proof;
 pub mod reach;
@@ -12,6 +13,7 @@ mod wire;
 
 pub use facts::{DatabaseFacts, LogFacts, LogState, Stamp};
 pub use history::{History, KnownSet, StoredLog};
+pub use label::{hold, label};
 pub use manifest::{
     Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, PageCounts, Promise, Role,
     StreamPart,

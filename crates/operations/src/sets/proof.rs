@@ -6,6 +6,7 @@ use super::wire;
 use anchorlog_vault::{Attachment, Name, SetId, Vault};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 
 /// What a proof says that it is.
 pub const FORMAT: &str = "anchorlog proof";
@@ -316,6 +317,15 @@ pub fn mark_end(vault: &dyn Vault, set: &SetId, by: &SetId, why: &str, made: Mom
     let mark = Ends { made, by: by.as_str().to_owned(), why: why.to_owned() };
     let (Some(name), Ok(bytes)) = (Name::new(ENDS), serde_json::to_vec_pretty(&mark)) else { return Ok(()) };
     vault.attach(set, &name, &bytes)
+}
+
+/// Names the set in such a mark by its copy in another vault; false where that set has none. Other attachments name no set.
+pub(crate) fn map_end(attachment: &mut Attachment, copies: &BTreeMap<SetId, SetId>) -> bool {
+    let mark = (attachment.name.as_str() == ENDS).then(|| serde_json::from_slice::<Ends>(&attachment.bytes));
+    let Some(Ok(mark)) = mark else { return true };
+    let copy = SetId::parse(&mark.by).and_then(|by| copies.get(&by));
+    let mapped = copy.and_then(|copy| serde_json::to_vec_pretty(&Ends { by: copy.as_str().to_owned(), ..mark }).ok());
+    mapped.map(|bytes| attachment.bytes = bytes).is_some()
 }
 
 /// Why roll-forward ends behind a set, by its attachments.

@@ -4,7 +4,7 @@ use crate::common::{
     ambient, back_up, breaches, copy_of, damage, digests, edit_header, inputs, plan_offline, stopped_at_12, stream,
 };
 use anchorlog_format::database::DatabaseState;
-use anchorlog_operations::backup::{Commands, Error, Hooks, Options, Progress, offline};
+use anchorlog_operations::backup::{Commands, Error, Hooks, Options, Plan, Progress, offline};
 use anchorlog_operations::sets::{History, Level, Role};
 use anchorlog_testkit::data::{copy_folder, engine_sets, oracles};
 use anchorlog_vault::Vault;
@@ -170,4 +170,26 @@ fn a_mount_between_databases_and_logs_does_not_spoil_the_set() {
     assert!(report.is_good() && report.level == Level::L2);
     assert!(report.manifest.databases().all(|(_, facts)| facts.is_clean()));
     assert_eq!(report.manifest.logs().count(), 15);
+}
+
+#[test]
+fn a_vault_without_room_for_what_is_surely_new_is_refused_and_one_that_may_run_full_is_told() {
+    let folder = copy_of("micro-insert", "after");
+    let vault = MemoryVault::new();
+    let with = |free| Options { free_bytes: Some(free), ..Options::default() };
+    let planned = plan_offline(folder.path(), &vault, &with(u64::MAX));
+    assert!(planned.possible && planned.remarks.iter().all(|remark| !remark.contains("run full")));
+    let bytes = planned.bytes;
+    let room = |plan: &Plan| plan.predicates.iter().find(|predicate| predicate.id == "vault-room").unwrap().read.clone();
+    assert!(room(&planned).contains(&format!("{} are free", u64::MAX)), "{}", room(&planned));
+    // All of it fits only where it can be compressed.
+    let tight = plan_offline(folder.path(), &vault, &with(bytes));
+    assert!(tight.possible && tight.remarks.iter().any(|remark| remark.contains("run full")));
+    let Err(Error::Refused(broken)) = back_up(folder.path(), &vault, &with(100)) else { panic!("it must be refused") };
+    assert_eq!(broken.iter().map(|broken| broken.id).collect::<Vec<_>>(), ["vault-room"]);
+    assert_eq!(vault.sets().unwrap(), []);
+    // What the vault has a version of is not surely new.
+    back_up(folder.path(), &vault, &with(bytes)).unwrap();
+    let again = plan_offline(folder.path(), &vault, &with(100));
+    assert!(again.possible && room(&again).contains(", 0 of them of files that no set holds"), "{}", room(&again));
 }

@@ -113,6 +113,10 @@ pub trait Backend: Send + Sync {
     fn remove_drafts(&self) -> io::Result<()> {
         Ok(())
     }
+    /// Bytes that are free; `None` where nobody can tell.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
     /// How long it may take until others see a new object in their listing.
     fn settles_in(&self) -> Duration {
         Duration::ZERO

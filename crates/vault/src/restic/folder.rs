@@ -16,6 +16,8 @@ const DRAFTS: &str = "tmp";
 pub struct FolderBackend {
     folder: Arc<dyn Folder>,
     location: String,
+    /// Where it lies on a disk, if it does.
+    place: Option<PathBuf>,
     /// Drafts of this process get names that no other's have.
     run: String,
     drafts: AtomicU64,
@@ -32,7 +34,12 @@ impl FolderBackend {
         let mut run = [0; 8];
         getrandom::fill(&mut run).map_err(io::Error::other)?;
         let run = format!("{}-{}", std::process::id(), hex::encode(run));
-        Ok(Self { folder, location: location.into(), run, drafts: AtomicU64::new(0), touched: Mutex::default() })
+        Ok(Self { folder, location: location.into(), run, drafts: AtomicU64::new(0), touched: Mutex::default(), place: None })
+    }
+    /// Says where on a disk the folder lies: only then it is known how much is free there.
+    #[must_use]
+    pub fn at(self, place: &Path) -> Self {
+        Self { place: Some(place.to_owned()), ..self }
     }
     fn touched(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,6 +118,9 @@ impl Backend for FolderBackend {
             self.touched().extend(touched);
         }
         synced
+    }
+    fn free_bytes(&self) -> Option<u64> {
+        anchorlog_storage::space::free_bytes(self.place.as_deref()?).ok()
     }
     fn remove_drafts(&self) -> io::Result<()> {
         let drafts = match self.folder.list_below(Path::new(DRAFTS)) {

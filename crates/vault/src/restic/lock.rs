@@ -55,37 +55,78 @@ impl LockFile {
     }
 }
 
-/// A lock of a vault, as a listing shows it.
+/// A lock as people want to see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockInfo {
+    /// Its object.
+    pub id: Id,
+    /// Who took it; none where its object cannot be read.
+    pub holder: Option<Holder>,
+    /// Whether it locks nothing any more.
+    pub stale: bool,
+    /// Whether its holder seems gone: it was not renewed twice in a row, or its process on this machine is not there, or it cannot be read.
+    pub abandoned: bool,
     /// Who has it, how and since when, in words; or what is wrong with it.
     pub told: String,
-    /// Whether its holder seems gone: it was not renewed twice in a row, or the process of this machine is not there, or it cannot be read.
-    pub is_abandoned: bool,
 }
 
-/// All locks, those that are stale as well; none is taken or removed.
+/// Who has a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The machine.
+    pub host: String,
+    /// The user.
+    pub user: String,
+    /// The process.
+    pub process: i64,
+    /// When it was taken, or renewed last.
+    pub since: Timestamp,
+    /// Whether nobody else may have the vault meanwhile.
+    pub exclusive: bool,
+}
+
+/// Every lock of the repository, the oldest first, those behind that cannot be read.
 ///
 /// # Errors
 /// The storage's.
 pub(crate) fn infos(repository: &Repository) -> Result<Vec<LockInfo>> {
     let mut infos = Vec::new();
     for (id, size) in list(repository)? {
-        infos.push(match repository.load_json::<LockFile>(Object::new(Kind::Lock, id)) {
+        let object = Object::new(Kind::Lock, id);
+        match repository.load_json::<LockFile>(object) {
             Ok(lock) => {
                 let age = now().saturating_sub(lock.time.as_second());
-                let is_abandoned = lock.is_stale() || age > 2 * RENEWAL.as_secs().cast_signed();
-                LockInfo { told: lock.told(), is_abandoned }
+                let (stale, told) = (lock.is_stale(), lock.told());
+                let abandoned = stale || age > 2 * RENEWAL.as_secs().cast_signed();
+                infos.push(LockInfo { id, stale, abandoned, told, holder: Some(lock.into()) });
             }
-            // An empty one is what an interrupted upload leaves; what is gone since the listing was given back.
-            Err(Error::Damaged(_)) if size == 0 || list(repository)?.iter().all(|(there, _)| *there != id) => continue,
-            Err(Error::Damaged(damage)) => {
-                LockInfo { told: format!("a lock that cannot be read ({damage})"), is_abandoned: true }
+            // Its holder may have removed it since the listing. An empty one is what an interrupted upload leaves: it locks nothing.
+            Err(Error::Damaged(damage)) if list(repository)?.iter().any(|(there, _)| *there == id) => {
+                let told = format!("a lock that cannot be read ({damage})");
+                infos.push(LockInfo { id, holder: None, stale: size == 0, abandoned: size > 0, told });
             }
+            Err(Error::Damaged(_)) => {}
             Err(error) => return Err(error),
-        });
+        }
     }
+    infos.sort_by_key(|lock| (lock.holder.is_none(), lock.holder.as_ref().map(|holder| holder.since), lock.id));
     Ok(infos)
+}
+
+/// Removes a lock, whoever has it; one that is gone already is no error.
+pub(crate) fn remove(repository: &Repository, id: Id) -> Result<()> {
+    let object = Object::new(Kind::Lock, id);
+    match repository.backend.remove(object) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(told(object, error)),
+        _ => Ok(()),
+    }
+}
+
+impl From<LockFile> for Holder {
+    fn from(lock: LockFile) -> Self {
+        let LockFile { time: since, exclusive, hostname: host, username: user, pid: process, .. } = lock;
+        Self { host, user, process, since, exclusive }
+    }
 }
 
 /// A lock that is held until it is dropped, and renewed meanwhile.
@@ -311,12 +352,29 @@ mod tests {
     fn a_lock_that_was_not_renewed_twice_looks_abandoned_and_stays() {
         let repository = repository();
         foreign(&repository, |lock| lock.time = Timestamp::now() - 9.minutes());
-        assert_eq!(infos(&repository).unwrap().iter().filter(|lock| lock.is_abandoned).count(), 0);
+        assert_eq!(infos(&repository).unwrap().iter().filter(|lock| lock.abandoned).count(), 0);
         foreign(&repository, |lock| lock.time = Timestamp::now() - 11.minutes());
-        let abandoned: Vec<LockInfo> = infos(&repository).unwrap().into_iter().filter(|lock| lock.is_abandoned).collect();
+        let abandoned: Vec<LockInfo> = infos(&repository).unwrap().into_iter().filter(|lock| lock.abandoned).collect();
         assert!(abandoned.len() == 1 && abandoned[0].told.contains("elsewhere"), "{abandoned:?}");
         repository.backend.create(Object::new(Kind::Lock, Id::of(b"x")), b"torn").unwrap();
         assert_eq!((infos(&repository).unwrap().len(), locks(&repository)), (3, 3));
+    }
+
+    #[test]
+    fn locks_are_told_the_oldest_first_and_those_that_cannot_be_read_at_the_end() {
+        let repository = repository();
+        repository.backend.create(Object::new(Kind::Lock, Id::of(b"x")), b"torn").unwrap();
+        repository.backend.create(Object::new(Kind::Lock, Id::of(b"y")), b"").unwrap();
+        foreign(&repository, |lock| lock.exclusive = true);
+        foreign(&repository, |lock| lock.time = Timestamp::now() - 31.minutes());
+        let told = infos(&repository).unwrap();
+        let holders: Vec<_> = told.iter().map(|lock| lock.holder.as_ref().map(|holder| holder.exclusive)).collect();
+        assert_eq!(holders, [Some(false), Some(true), None, None]);
+        assert_eq!(told.iter().filter(|lock| lock.stale).count(), 2, "an old one, and an empty one");
+        assert!(told[0].stale && !told[1].stale);
+        remove(&repository, told[0].id).unwrap();
+        remove(&repository, told[0].id).unwrap();
+        assert_eq!(locks(&repository), 3);
     }
 
     #[test]

@@ -33,7 +33,7 @@ mod writer;
 pub use check::{CheckReport, Depth};
 pub use id::Id;
 pub use keys::{KeyInfo, Secret};
-pub use lock::LockInfo;
+pub use lock::{Holder, LockInfo};
 pub use repository::{CreateOptions, KEY_FILE_COST};
 pub use vault::{Exclusive, ResticVault};
 

@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 const SET: &str = "anchorlog:set";
 const NEEDS: &str = "anchorlog:needs=";
+const COPY_OF: &str = "anchorlog:copy-of=";
 const ATTACHMENT_OF: &str = "anchorlog:attachment-of=";
 const DOCUMENT: &str = "anchorlog:document";
 
@@ -73,7 +74,8 @@ impl Snapshot {
     pub(crate) fn of_set(new: &NewSet, tree: Id) -> Result<Self> {
         let time = Timestamp::from_millisecond(new.time).map_err(|error| Error::Unsupported(error.to_string()))?;
         let needs = new.needs.iter().map(|set| format!("{NEEDS}{}", set.as_str()));
-        let tags = [SET.to_owned()].into_iter().chain(needs).chain(new.tags.iter().cloned()).collect();
+        let copy_of = new.copy_of.iter().map(|set| format!("{COPY_OF}{}", set.as_str()));
+        let tags = [SET.to_owned()].into_iter().chain(needs).chain(copy_of).chain(new.tags.iter().cloned()).collect();
         let paths = if new.source.is_empty() { Vec::new() } else { vec![new.source.clone()] };
         Ok(Self { hostname: new.host.clone(), label: new.label.clone(), ..Self::new(time, tree, paths, tags) })
     }
@@ -136,6 +138,7 @@ impl Snapshot {
             source: path.to_owned(),
             label: self.label.clone(),
             needs: tags.iter().filter_map(|tag| tag.strip_prefix(NEEDS)).filter_map(set).collect(),
+            copy_of: tags.iter().find_map(|tag| tag.strip_prefix(COPY_OF)).and_then(set),
         };
         Role::Set(SetSummary { id, made })
     }

@@ -1,6 +1,7 @@
 //! The vault: sets over a repository.
 
 use crate::error::{Damage, Error, Place, Result};
+use crate::hold::Hold;
 use crate::restic::backend::{Backend, Kind, Object};
 use crate::restic::check::{self, CheckReport, Depth};
 use crate::restic::folder::FolderBackend;
@@ -19,6 +20,7 @@ use crate::set::{Attachment, Name, NewSet, SetId, SetSummary, still_needed};
 use crate::{SetWriter, StreamReader, Vault};
 use anchorlog_storage::DiskFolder;
 use anchorlog_storage::lock::FileLock;
+use jiff::Timestamp;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -153,12 +155,25 @@ impl ResticVault {
         })
     }
 
-    /// The locks of this vault, its own as well; none is taken for it, and none removed.
+    /// The locks of all clients, the oldest first, those behind that cannot be read. To ask takes none.
     ///
     /// # Errors
     /// The storage's.
     pub fn locks(&self) -> Result<Vec<LockInfo>> {
         lock::infos(&self.repository)
+    }
+    /// Removes stale locks, and with `all` every lock: a program that is at work then ends without publishing, but two that change the vault at
+    /// the same time can lose sets. Returns what was removed.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn unlock(&self, all: bool) -> Result<Vec<LockInfo>> {
+        let removed: Vec<LockInfo> = self.locks()?.into_iter().filter(|lock| all || lock.stale).collect();
+        for found in &removed {
+            lock::remove(&self.repository, found.id)?;
+        }
+        self.sync("locks")?;
+        Ok(removed)
     }
 
     /// Whether all that the sets need is there, and is what was written, as far as `depth` reaches.
@@ -335,6 +350,9 @@ impl Vault for ResticVault {
         }
         self.alone(|_| self.forget_alone(sets))
     }
+    fn free_bytes(&self) -> Option<u64> {
+        self.repository.backend.free_bytes()
+    }
 }
 
 impl ResticVault {
@@ -345,17 +363,14 @@ impl ResticVault {
         let mut attachments = Vec::new();
         for Stored { snapshot, role, .. } in all {
             let Some((place, name)) = chosen(role) else { continue };
-            let node = Tree::resolve(&repository, &index, snapshot.tree, name.as_str()).map_err(|error| within(&place, error))?;
-            let absent = || Damage { place: place.clone(), reason: "the attachment has no content".into() };
-            let node = node.ok_or_else(absent)?;
-            let bytes = small_file(&repository, &index, &node, limits::DOCUMENT).map_err(|error| within(&place, error))?;
+            let bytes = attached(&repository, &index, &place, &name, &snapshot)?;
             attachments.push(Attachment { name, time: snapshot.millisecond(), bytes });
         }
         drop(lock);
         Ok(attachments)
     }
     fn forget_alone(&self, sets: &[SetId]) -> Result<()> {
-        let (all, _) = snapshot::all(&self.repository)?;
+        let (all, damage) = snapshot::all(&self.repository)?;
         let summary = |stored: &Stored| match &stored.role {
             Role::Set(summary) => Some(summary.clone()),
             _ => None,
@@ -373,12 +388,15 @@ impl ResticVault {
                 return Err(Error::Held(set.id, why));
             }
         }
+        self.refuse_held(sets, &all)?;
         // The newest first, so that no set ever lacks one that it needs; attachments last, as they are of no use to anyone by then.
         for stored in all.iter().rev().filter(concerned) {
             self.remove_snapshot(stored.id)?;
         }
         self.sync("snapshots")?;
-        let attached = |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, .. } if sets.contains(of));
+        // With those that a forget left which was stopped here; where a snapshot is damaged, their set may still be there.
+        let is_gone = |of: &SetId| sets.contains(of) || damage.is_empty() && summaries.iter().all(|set| set.id != *of);
+        let attached = |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, .. } if is_gone(of));
         for stored in all.iter().filter(attached) {
             self.remove_snapshot(stored.id)?;
         }
@@ -387,10 +405,34 @@ impl ResticVault {
         let _ = self.repository.backend.remove_drafts();
         Ok(())
     }
+    /// Looks at the newest hold of each set.
+    fn refuse_held(&self, sets: &[SetId], all: &[Stored]) -> Result<()> {
+        let now = Timestamp::now();
+        for set in sets {
+            let is_hold = |stored: &&Stored| matches!(&stored.role, Role::Attachment { of, name } if of == set && name.as_str() == Hold::NAME);
+            let Some(Stored { snapshot, role: Role::Attachment { name, .. }, .. }) = all.iter().rfind(is_hold) else { continue };
+            let held = match attached(&self.repository, &*self.index()?, &Place::stream(set, name), name, snapshot) {
+                Ok(document) => Hold::read(&document).filter(|hold| hold.is_in_effect(now)).map(|hold| hold.to_string()),
+                Err(Error::Damaged(damage)) => Some(format!("its hold cannot be read ({damage})")),
+                Err(error) => return Err(error),
+            };
+            if let Some(why) = held {
+                return Err(Error::Held(set.clone(), why));
+            }
+        }
+        Ok(())
+    }
     fn remove_snapshot(&self, id: Id) -> Result<()> {
         let object = Object::new(Kind::Snapshot, id);
         self.repository.backend.remove(object).map_err(|error| told(object, error))
     }
+}
+
+/// The bytes of an attachment.
+fn attached(repository: &Repository, index: &Index, place: &Place, name: &Name, snapshot: &Snapshot) -> Result<Vec<u8>> {
+    let node = Tree::resolve(repository, index, snapshot.tree, name.as_str()).map_err(|error| within(place, error))?;
+    let absent = || Damage { place: place.clone(), reason: "the attachment has no content".into() };
+    small_file(repository, index, &node.ok_or_else(absent)?, limits::DOCUMENT).map_err(|error| within(place, error))
 }
 
 /// Nobody has the vault alone any more, even after a panic.
@@ -409,7 +451,7 @@ fn is_read_only(error: &io::Error) -> bool {
 fn folder_backend(folder: &Path) -> Result<Arc<dyn Backend>> {
     let location = folder.display().to_string();
     let backend = FolderBackend::new(Arc::new(DiskFolder::new(folder)), location.clone());
-    Ok(Arc::new(backend.map_err(|error| Error::Storage(Place::object(location), error))?))
+    Ok(Arc::new(backend.map_err(|error| Error::Storage(Place::object(location), error))?.at(folder)))
 }
 
 /// Makes the folders of a repository; false where something else is there.
