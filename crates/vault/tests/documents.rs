@@ -4,9 +4,9 @@
 mod common;
 
 use anchorlog_vault::memory::MemoryVault;
-use anchorlog_vault::restic::Depth;
+use anchorlog_vault::restic::{CreateOptions, Depth, ResticVault};
 use anchorlog_vault::{Error, Vault};
-use common::{PASSWORD, create, name, new_set, objects, open, publish};
+use common::{PASSWORD, create, name, new_set, objects, open, options, publish, secret};
 use std::process::Command;
 
 fn told(vault: &dyn Vault) -> Vec<(String, Vec<u8>)> {
@@ -23,12 +23,20 @@ fn documents_stand_beside_each_other_and_are_no_sets_nor_attachments() {
         let (set, _) = publish(vault, new_set(1000), &[("a", b"bytes")]);
         vault.attach(&set, &name("proof.json"), b"proof").unwrap();
         vault.keep(&name("key.json"), b"second").unwrap();
-        assert_eq!((vault.sets().unwrap().len(), vault.attachments(&set).unwrap().len()), (1, 1));
+        assert_eq!((vault.sets().unwrap().len(), vault.attachments(&set).unwrap().len(), told(vault).len()), (1, 1, 2));
         vault.forget(&[set]).unwrap();
         assert_eq!(told(vault), [("key.json".into(), b"first".to_vec()), ("key.json".into(), b"second".to_vec())]);
     }
     drop(open(folder.path()));
     assert_eq!(told(&open(folder.path())).len(), 2);
+}
+
+#[test]
+fn a_vault_that_forgets_nothing_takes_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = ResticVault::create(folder.path(), &secret(), CreateOptions { append_only: true, ..options() }).unwrap();
+    vault.keep(&name("key.json"), b"the key").unwrap();
+    assert_eq!((vault.is_append_only(), told(&vault).len()), (true, 1));
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use super::common::digests;
 use super::sets::{inputs, last, restore, stream};
 use anchorlog_format::database::HeaderPage;
+use anchorlog_format::log::attachments;
+use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::page::Page;
+use anchorlog_operations::restore::Options;
 use anchorlog_testkit::data::copy_folder;
 use std::fs;
 
@@ -59,4 +62,32 @@ fn o24_a_log_that_is_there_twice_does_not_stand_for_one_that_is_missing() {
     let refused = restore(&inputs(place.path(), &["full", "again"], None), &target, &last());
     assert_eq!((refused.code(), refused.broken()[0]), (-557, "H4"));
     assert!(!target.exists());
+}
+
+// trap ops-1 O16
+#[test]
+fn a_path_that_the_logs_have_in_ansi_and_another_case_maps_as_one_in_utf_16_does() {
+    let Some(folder) = stream() else { return };
+    let place = tempfile::tempdir().unwrap();
+    copy_folder(&folder.join("full"), &place.path().join("full")).unwrap();
+    for generation in 2..=0x11 {
+        let path = place.path().join(format!("full/edb{generation:05X}.log"));
+        let mut bytes = fs::read(&path).unwrap();
+        let mut header = LogHeader::check(&bytes).unwrap();
+        let mut list = header.attachments().unwrap();
+        for entry in &mut list {
+            entry.name = entry.path().first().to_uppercase().bytes().chain([0]).collect();
+            entry.flags &= !0x20;
+        }
+        header.attachment_list = attachments::write(&list).unwrap();
+        bytes[..PAGE].copy_from_slice(&header.to_bytes());
+        fs::write(&path, bytes).unwrap();
+    }
+    let target = place.path().join("target");
+    let options = Options { map: vec![(r"r:\db\Db1.edb".into(), "new.edb".into())], ..last() };
+    let restored = restore(&inputs(place.path(), &["full"], None), &target, &options);
+    restored.report();
+    assert_eq!(restored.plan.environment.databases[0].original, r"R:\DB\DB1.EDB");
+    restore(&inputs(&folder, &["full"], None), &place.path().join("other"), &last()).report();
+    assert!(digests(&target)["new.edb"] == digests(&place.path().join("other"))["db1.edb"]);
 }

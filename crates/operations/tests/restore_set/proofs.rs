@@ -7,7 +7,7 @@ use anchorlog_operations::backup::{self, Options};
 use anchorlog_operations::restore::set::{self, Sample, drill, sample};
 use anchorlog_operations::sets::{Figures, KnownSet, Level, Moment, Proof, ProofKey, ProofKeys, Signed, ToldProof};
 use anchorlog_testkit::data::engine_set;
-use anchorlog_vault::{Name, NewSet, SetId};
+use anchorlog_vault::{Attachment, Name, NewSet, SetId};
 
 fn key(seed: u8) -> ProofKey {
     ProofKey::parse(&format!("{seed:02x}").repeat(32)).unwrap()
@@ -51,6 +51,33 @@ fn the_signature_of_a_proof_is_good_for_these_words_and_for_no_others() {
     let compact: serde_json::Value = serde_json::from_str(&text).unwrap();
     store.vault.attach(&id, &proof_name(), compact.to_string().as_bytes()).unwrap();
     assert!(matches!(signatures(&store.set(&id))[..], [Signed::Good(_), Signed::Good(_)]));
+}
+
+#[test]
+fn whatever_bit_of_a_signed_proof_is_flipped_it_is_never_another_proof_that_is_good() {
+    let (store, id) = signed_set();
+    let (set, known) = (store.set(&id), history(&*store.vault));
+    let good = store.vault.attachments(&id).unwrap().remove(0);
+    let read = |bytes: Vec<u8>| {
+        let attachment = Attachment { bytes, ..good.clone() };
+        Proof::among(&[attachment], &id, &set.manifest, &set.digest, &known.keys).pop()
+    };
+    let (proof, signed) = read(good.bytes.clone()).unwrap();
+    assert_eq!(signed, Signed::Good(key(1).public()));
+    let mut bad = 0;
+    for at in 0..good.bytes.len() * 8 {
+        let mut bytes = good.bytes.clone();
+        bytes[at / 8] ^= 1 << (at % 8);
+        match read(bytes) {
+            // The case of a digit of the signature itself says nothing.
+            Some((same, Signed::Good(_))) => assert_eq!(same, proof, "bit {at}"),
+            Some((_, Signed::Bad(_))) => bad += 1,
+            // What is not JSON of a proof any more proves nothing; without the word `signature` it is one without a signature.
+            Some((_, Signed::Unsigned)) | None => {}
+            Some((_, Signed::Foreign(_))) => panic!("bit {at}: another key signed the same words"),
+        }
+    }
+    assert!(bad > 1000, "{bad}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::forward::forward;
 use crate::predicates::{log, new_place, production, with_logs};
 use anchorlog_format::database::DatabaseState;
 use anchorlog_format::log::attachments;
+use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_operations::restore::set::{Error, Form, Forward, Options, Target, make};
 use anchorlog_testkit::data::engine_set;
@@ -98,7 +99,7 @@ fn p55_o4_a_stream_that_begins_with_generation_1_names_its_databases_in_records(
     let (_keep, target) = new_place();
     let plan = store.plan(&id, &target, &forward(Forward::Set));
     let first = fs::read(log(source.path(), 1)).unwrap();
-    let header = anchorlog_format::log::header::LogHeader::check(&first).unwrap();
+    let header = LogHeader::check(&first).unwrap();
     assert_eq!(header.attachments().unwrap(), [], "generation 1 lists nothing");
     assert!(told(&plan, "P55")[0].contains("generation 1: records name"), "{:?}", told(&plan, "P55"));
     assert!(told(&plan, "P53")[0].contains("named from 00000001,"), "{:?}", told(&plan, "P53"));
@@ -215,7 +216,7 @@ fn p67_a_replay_that_does_not_come_as_far_as_planned_is_not_published() {
 fn o16_a_path_in_ansi_of_another_case_is_the_database_of_its_signature() {
     let Some((store, id, folder)) = production() else { return };
     // As engines before version 9 of their logs wrote it: one byte for a character, whatever its case.
-    let ansi = |header: &mut anchorlog_format::log::header::LogHeader| {
+    let ansi = |header: &mut LogHeader| {
         let mut list = header.attachments().unwrap();
         for entry in &mut list {
             let path = entry.path().first().to_uppercase();
@@ -229,6 +230,9 @@ fn o16_a_path_in_ansi_of_another_case_is_the_database_of_its_signature() {
         edit_log(&log(folder.path(), generation), ansi);
     }
     edit_log(&folder.path().join("log/edb.log"), ansi);
+    let edited = LogHeader::check(&fs::read(log(folder.path(), 0x11)).unwrap()).unwrap().attachments().unwrap();
+    let paths: Vec<String> = edited.iter().map(|entry| entry.path().first()).collect();
+    assert_eq!(paths, ["R:\\DB\\DB1.EDB", "R:\\DB\\DB2.EDB"]);
     let only = Store { vault: store.vault.clone() };
     only.vault.forget(&[id]).unwrap();
     let (_keep, out) = fresh();

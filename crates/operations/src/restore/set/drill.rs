@@ -54,8 +54,8 @@ pub fn drill(
     progress: &mut dyn Progress,
 ) -> Result<Drilled, Error> {
     let begun: Moment = ambient.now().into();
-    let key = ProofKeys::signer_or_new(&**vault, key, begun)?;
     let known = history.sets.iter().find(|known| known.id == *set).ok_or_else(|| anchorlog_vault::Error::NoSet(set.clone()))?;
+    let key = ProofKeys::signer_or_new(&**vault, key, begun)?;
     let streams = read_back(&**vault, set, &known.manifest, &mut |_| progress.goes_on()).map_err(|error| match error {
         ReadBackError::Interrupted => Error::Interrupted,
         ReadBackError::Vault(anchorlog_vault::Error::Damaged(damage)) => damaged(set, damage.to_string()),
