@@ -1,9 +1,9 @@
 //! The command line.
 
 pub mod backup;
-pub mod proof;
 pub mod copy;
 pub mod life;
+pub mod proof;
 #[cfg(feature = "prune")]
 pub mod prune;
 pub mod restore;

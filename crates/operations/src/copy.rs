@@ -5,7 +5,7 @@
 
 use crate::backup::Progress;
 use crate::sets::proof::{self, ReadBackError, read_back};
-use crate::sets::{History, KnownSet};
+use crate::sets::{History, KnownSet, Proof, ProofKeys};
 use anchorlog_vault::{Attachment, Name, NewSet, SetId, SetSummary, StreamReader, Vault};
 use serde::Serialize;
 use serde_json::Value;
@@ -111,8 +111,10 @@ pub fn plan(from: &dyn Vault, to: &dyn Vault, wanted: Option<&[SetId]>) -> Resul
         let bytes = known.manifest.files.iter().map(|file| file.size).sum();
         let (action, waits) = match copy_of(known) {
             None => (Action::Copy, false),
-            Some(there) => match lacking(from, to, known, &there.id, &plan.copies)? {
-                Lacking { attachments, waits } if attachments.is_empty() => (Action::Nothing(there.id.clone()), waits),
+            Some(there) => match lacking(from, to, &history.keys, known, &there.id, &plan.copies)? {
+                Lacking { attachments, proofs, waits } if attachments.is_empty() && proofs.is_empty() => {
+                    (Action::Nothing(there.id.clone()), waits)
+                }
                 Lacking { waits, .. } => (Action::Complete(there.id.clone()), waits),
             },
         };
@@ -135,7 +137,7 @@ pub fn plan(from: &dyn Vault, to: &dyn Vault, wanted: Option<&[SetId]>) -> Resul
 /// [`Error`].
 pub fn make(plan: &Plan, from: &dyn Vault, to: &dyn Vault, progress: &mut dyn Progress) -> Result<Report, Error> {
     let mut report = Report::default();
-    let mut copies = plan.copies.clone();
+    let (mut copies, keys) = (plan.copies.clone(), ProofKeys::read(from)?);
     let mut waiting = Vec::new();
     for item in &plan.sets {
         let copy = match &item.action {
@@ -169,12 +171,12 @@ pub fn make(plan: &Plan, from: &dyn Vault, to: &dyn Vault, progress: &mut dyn Pr
                 return Err(Error::NotReadBack(item.set.clone(), Box::new(error)));
             }
         }
-        if attach_lacking(from, to, &item.known, &copy, &copies)? {
+        if attach_lacking(from, to, &keys, &item.known, &copy, &copies)? {
             waiting.push((item, copy));
         }
     }
     for (item, copy) in waiting {
-        attach_lacking(from, to, &item.known, &copy, &copies)?;
+        attach_lacking(from, to, &keys, &item.known, &copy, &copies)?;
     }
     Ok(report)
 }
@@ -183,13 +185,17 @@ pub fn make(plan: &Plan, from: &dyn Vault, to: &dyn Vault, progress: &mut dyn Pr
 fn attach_lacking(
     from: &dyn Vault,
     to: &dyn Vault,
+    keys: &ProofKeys,
     set: &KnownSet,
     copy: &SetId,
     copies: &BTreeMap<SetId, SetId>,
 ) -> Result<bool, Error> {
-    let Lacking { attachments, waits } = lacking(from, to, set, copy, copies)?;
+    let Lacking { attachments, proofs, waits } = lacking(from, to, keys, set, copy, copies)?;
     for Attachment { name, bytes, .. } in attachments {
         to.attach(copy, &name, &bytes)?;
+    }
+    for proof in proofs {
+        proof.attach(to, copy, None)?;
     }
     Ok(waits)
 }
@@ -210,6 +216,8 @@ fn with_needs(history: &History, wanted: &[SetId]) -> BTreeSet<SetId> {
 /// What a copy lacks.
 struct Lacking {
     attachments: Vec<Attachment>,
+    /// To be signed anew.
+    proofs: Vec<Proof>,
     /// Whether a mark was left out that names a set without a copy: it is added when there is one.
     waits: bool,
 }
@@ -218,12 +226,16 @@ struct Lacking {
 fn lacking(
     from: &dyn Vault,
     to: &dyn Vault,
+    keys: &ProofKeys,
     set: &KnownSet,
     copy: &SetId,
     copies: &BTreeMap<SetId, SetId>,
 ) -> Result<Lacking, Error> {
     let there = to.attachments(copy)?;
-    let mut lacking = Lacking { attachments: from.attachments(&set.id)?, waits: false };
+    let attachments = from.attachments(&set.id)?;
+    let proofs = Proof::lacking(&attachments, set, keys, &there);
+    let mut lacking = Lacking { attachments, proofs, waits: false };
+    lacking.attachments.retain(|wanted| !Proof::is(wanted));
     lacking.attachments.retain_mut(|wanted| {
         let mapped = proof::map_end(wanted, copies);
         lacking.waits |= !mapped;

@@ -72,6 +72,8 @@ fn sets_are_copied_with_what_is_noted_of_them_and_their_names_are_mapped() {
     assert_eq!(report.copied.len(), ids.len());
     same(&from, &to);
     assert!(known(&to).iter().all(|set| set.proved >= Some(Level::L0)));
+    // Each proof is that of its set, signed with the key of the vault that it is in now.
+    assert!(known(&to).iter().flat_map(|set| &set.proofs).all(|proof| proof.counts()));
     assert_eq!(to.check(Depth::All).unwrap().damage, []);
     // The mark names the copy of the set behind it.
     let first = &report.copied[0].1;

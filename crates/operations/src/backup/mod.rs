@@ -19,8 +19,8 @@ mod plan;
 mod predicate;
 mod progress;
 mod record;
-mod rows;
 mod room;
+mod rows;
 pub mod snapshot;
 mod streams;
 

@@ -1,5 +1,6 @@
 //! Proofs: documents that are attached to a set after it was published, and say what was found when it was tried.
 
+use super::history::KnownSet;
 use super::manifest::{Level, Manifest, Moment};
 use super::signature::{self, MEMBER, ProofKey, ProofKeys, Signed};
 use super::wire;
@@ -31,6 +32,9 @@ pub struct Proof {
     /// The set; none in proofs of earlier programs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub set: Option<SetId>,
+    /// The set of another vault on which it was made, where this one is a copy of it that was read back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made_on: Option<SetId>,
     /// SHA-256 of its manifest; none in proofs of earlier programs.
     #[serde(with = "optional_digest", skip_serializing_if = "Option::is_none", default)]
     pub manifest: Option<[u8; 32]>,
@@ -224,7 +228,20 @@ impl Proof {
     pub fn new(level: Level, made: Moment, streams: Vec<ReadBack>, replay: Option<ReplayProof>) -> Self {
         let program = super::manifest::program();
         let (format, version, source) = (FORMAT.into(), VERSION, Vec::new());
-        Self { format, version, level, made, program, set: None, manifest: None, figures: None, streams, replay, source }
+        Self {
+            format,
+            version,
+            level,
+            made,
+            program,
+            set: None,
+            made_on: None,
+            manifest: None,
+            figures: None,
+            streams,
+            replay,
+            source,
+        }
     }
     /// Attaches it to its set, signed with the key that is given, or else with the one that lies in the vault; returns what its signature is
     /// worth.
@@ -280,6 +297,25 @@ impl Proof {
             Some((proof, signed))
         });
         read.collect()
+    }
+    /// The proofs of a set that count, as its copy in another vault is to have them, where it has not: `there` are the attachments of that.
+    /// They are signed anew when they are attached: what was signed names the set.
+    pub(crate) fn lacking(from: &[Attachment], set: &KnownSet, keys: &ProofKeys, there: &[Attachment]) -> Vec<Self> {
+        let proofs = Self::among(from, &set.id, &set.manifest, &set.digest, keys);
+        let counting = proofs.into_iter().filter(|(_, signed)| !matches!(signed, Signed::Bad(_)));
+        let as_copied = |proof: Self| Self { set: None, manifest: None, ..proof };
+        let there = there.iter().filter(|attachment| attachment.name.as_str() == NAME);
+        let there: Vec<Self> =
+            there.filter_map(|attachment| serde_json::from_slice(&attachment.bytes).ok()).map(as_copied).collect();
+        let copied = counting.map(|(proof, _)| {
+            let made_on = proof.made_on.clone().or_else(|| Some(set.id.clone()));
+            as_copied(Self { made_on, ..proof })
+        });
+        copied.filter(|proof| !there.contains(proof)).collect()
+    }
+    /// Whether an attachment is one.
+    pub(crate) fn is(attachment: &Attachment) -> bool {
+        attachment.name.as_str() == NAME
     }
     /// As a listing tells it.
     pub(super) fn told(self, signed: Signed) -> ToldProof {
