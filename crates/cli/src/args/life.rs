@@ -140,7 +140,16 @@ fn count(text: &str) -> Result<u32, String> {
 }
 
 fn until(text: &str) -> Result<Timestamp, String> {
-    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|begin| begin.timestamp());
+    // A time without a zone is no day, though its first part is one.
+    let day = || {
+        Some(text)
+            .filter(|text| !text.contains('T'))?
+            .parse::<Date>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()
+            .map(|begin| begin.timestamp())
+    };
     let time = text.parse().ok().or_else(day);
     time.ok_or_else(|| format!("{text} is neither a time with a zone (2027-01-01T08:00:00Z) nor a day (2027-01-01)"))
 }
