@@ -140,7 +140,16 @@ fn count(text: &str) -> Result<u32, String> {
 }
 
 fn until(text: &str) -> Result<Timestamp, String> {
-    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|begin| begin.timestamp());
+    // A time without a zone is no day, though its first part is one.
+    let day = || {
+        Some(text)
+            .filter(|text| text.len() == "2027-01-01".len())?
+            .parse::<Date>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()
+            .map(|begin| begin.timestamp())
+    };
     let time = text.parse().ok().or_else(day);
     time.ok_or_else(|| format!("{text} is neither a time with a zone (2027-01-01T08:00:00Z) nor a day (2027-01-01)"))
 }
@@ -154,6 +163,8 @@ mod tests {
         assert_eq!((count("3"), count("unlimited")), (Ok(3), Ok(u32::MAX)));
         assert!(count("0").is_err() && count("-1").is_err() && count("").is_err());
         assert_eq!(until("2027-01-01"), until("2027-01-01T01:00:00+01:00"));
-        assert!(until("2027-01-01T00:00:00").is_err() && until("tomorrow").is_err());
+        for text in ["2027-01-01T00:00:00", "2027-01-01 08:00", "2027-02-30", "tomorrow"] {
+            assert!(until(text).is_err(), "{text}");
+        }
     }
 }
