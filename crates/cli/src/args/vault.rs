@@ -6,8 +6,8 @@ use std::path::PathBuf;
 /// Which vault, and what opens it.
 #[derive(Debug, Args)]
 pub struct At {
-    /// The vault: a folder
-    #[arg(long, value_name = "DIR", env = "ANCHORLOG_VAULT")]
+    /// The vault: a folder, or a place on object storage as s3://BUCKET/PREFIX or s3:https://HOST:PORT/BUCKET/PREFIX
+    #[arg(long, value_name = "DIR|S3", env = "ANCHORLOG_VAULT")]
     pub vault: PathBuf,
     #[command(flatten)]
     pub secret: SecretFrom,
@@ -28,6 +28,8 @@ pub struct SecretFrom {
 #[command(after_help = "Examples:
   anchorlog vault init /backup/vault --new-key-file vault.key   a vault, and the key that opens it: keep a copy of it elsewhere
   ANCHORLOG_PASSWORD=… anchorlog vault init /backup/vault        with a password
+  anchorlog vault init s3://backups/mail --new-key-file vault.key  on object storage: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
+                                                                 and AWS_ENDPOINT_URL for a server that is not Amazon's
   anchorlog vault key list --vault /backup/vault                 who may open it
   restic -r /backup/vault --password-file vault.key snapshots    stock restic reads it as well
 
@@ -51,7 +53,7 @@ pub enum VaultCommand {
 
 #[derive(Debug, Args)]
 pub struct Init {
-    /// Where: a folder that does not exist yet, or is empty
+    /// Where: a folder that does not exist yet, or is empty; or a prefix of a bucket, as s3://BUCKET/PREFIX
     pub vault: PathBuf,
     #[command(flatten)]
     pub secret: SecretFrom,

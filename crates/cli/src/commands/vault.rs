@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::args::vault::{At, CheckVault, Forget, Init, KeyCommand, SecretFrom, VaultCommand};
 use crate::exit::{Exit, Trouble};
+use crate::location::Location;
 use crate::render;
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
@@ -25,7 +26,7 @@ pub fn run(command: &VaultCommand, as_json: bool) -> Outcome {
 /// Opens the vault that the arguments name.
 pub fn open(at: &At) -> Result<ResticVault, Trouble> {
     let secret = secret(&at.secret)?;
-    ResticVault::open(&at.vault, &secret).map_err(|error| trouble(&error))
+    Location::of(&at.vault)?.open(&secret).map_err(|error| trouble(&error))
 }
 
 /// The secret of the arguments, or of the environment.
@@ -64,19 +65,24 @@ fn new_key_file(path: &Path) -> Result<Secret, Trouble> {
 }
 
 fn make(init: &Init, as_json: bool) -> Outcome {
+    let location = Location::of(&init.vault)?;
     let secret = match &init.new_key_file {
         Some(path) => new_key_file(path)?,
         None => secret(&init.secret)?,
     };
     let options =
         CreateOptions { chunk_size: init.chunk.saturating_mul(1024), append_only: init.append_only, ..CreateOptions::default() };
-    ResticVault::create(&init.vault, &secret, options).map_err(|error| trouble(&error))?;
+    let vault = location.create(&secret, options).map_err(|error| trouble(&error))?;
     let mut out = io::stdout().lock();
     if as_json {
-        writeln!(out, "{}", json!({ "vault": init.vault, "chunk": options.chunk_size, "append_only": options.append_only }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({ "vault": vault.backend().location(), "chunk": options.chunk_size, "append_only": options.append_only })
+        )?;
         return Ok(Exit::Done);
     }
-    writeln!(out, "{} is a vault now.", init.vault.display())?;
+    writeln!(out, "{} is a vault now.", vault.backend().location())?;
     if let Some(path) = &init.new_key_file {
         writeln!(out, "Its key is {}: keep a copy elsewhere. Without it nothing in the vault can be read.", path.display())?;
     }
@@ -210,7 +216,7 @@ pub fn trouble(error: &Error) -> Trouble {
         Error::NoVault(_) => {
             Trouble::usage(error.to_string(), "Check the path, or make a vault there with `anchorlog vault init`.")
         }
-        Error::NotEmpty(_) => Trouble::refused(say("Name a folder that does not exist yet, or is empty.")),
+        Error::NotEmpty(_) => Trouble::refused(say("Name a folder or prefix that does not exist yet, or is empty.")),
         Error::WrongKey => Trouble::refused(say("Check the password or key; `anchorlog vault key list` shows who may open it.")),
         Error::NoSet(_) | Error::NoStream(..) => Trouble::usage(error.to_string(), "`anchorlog sets ls` lists what there is."),
         Error::Held(..) => Trouble::refused(say("Forget the sets that need it first, or give it free.")),

@@ -11,7 +11,7 @@ use crate::restic::tree::TreeCache;
 use crate::restic::{Id, limits, told};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 /// The first byte of a plain object that is compressed; JSON begins with another.
@@ -62,15 +62,9 @@ impl Repository {
                 "the level of compression is from -7 to 22, the cost of the key from 10 to 20".into(),
             ));
         }
-        for kind in Kind::ALL {
-            let found = backend.list(kind).map_err(|error| Error::Storage(Place::object(kind.folder()), error))?;
-            if kind != Kind::Key && !found.is_empty() {
-                return Err(Error::NotEmpty(backend.location()));
-            }
-            // A key without anything that it opens is what an interrupted creation leaves.
-            for object in found.into_iter().map(|(id, _)| Object::new(kind, id)) {
-                backend.remove(object).map_err(|error| told(object, error))?;
-            }
+        let keys = keys_without_a_vault(&*backend)?;
+        for object in keys.into_iter().map(|id| Object::new(Kind::Key, id)) {
+            backend.remove(object).map_err(|error| told(object, error))?;
         }
         let failed = |error| Error::Storage(Place::object("config"), error);
         let key = Key::random().map_err(failed)?;
@@ -161,6 +155,29 @@ impl Repository {
         }
         Ok(plain)
     }
+}
+
+/// The keys that an interrupted creation left: without anything that they open. Nothing is removed before all was looked at.
+///
+/// # Errors
+/// Anything else is there; the storage's.
+fn keys_without_a_vault(backend: &dyn Backend) -> Result<Vec<Id>> {
+    // A listing may not be whole without anybody knowing it: `config` is asked for by its name as well.
+    match backend.read(Object::CONFIG, limits::CONFIG) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Ok(_) => return Err(Error::NotEmpty(backend.location())),
+        Err(error) => return Err(Error::Storage(Place::object("config"), error)),
+    }
+    let mut keys = Vec::new();
+    for kind in Kind::ALL {
+        let found = backend.list(kind).map_err(|error| Error::Storage(Place::object(kind.folder()), error))?;
+        if kind == Kind::Key {
+            keys = found.into_iter().map(|(id, _)| id).collect();
+        } else if !found.is_empty() {
+            return Err(Error::NotEmpty(backend.location()));
+        }
+    }
+    Ok(keys)
 }
 
 /// A blob that no index tells of.
