@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Command::Verify(verify) => commands::verify::run(&verify, json, arguments.quiet),
         Command::Dump(dump) => commands::dump::run(&dump, json),
         Command::Recover(recover) => commands::recover::run(&recover, json, arguments.quiet),
-        Command::Vault(vault) => commands::vault::run(&vault.command, json),
+        Command::Vault(vault) => commands::vault::run(&vault.command, json, arguments.quiet),
         Command::Sets(sets) => commands::sets::run(&sets.command, json),
         Command::Backup(backup) => commands::backup::run(&backup.command, json, arguments.quiet),
         Command::Restore(restore) => commands::restore::run(&restore.command, json, arguments.quiet),

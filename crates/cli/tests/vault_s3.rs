@@ -100,6 +100,27 @@ fn stock_restic_lists_checks_and_restores_a_vault_in_a_bucket() {
 }
 
 #[test]
+fn an_object_lock_is_made_at_init_and_told_by_check() {
+    let Some(server) = Server::moto() else { return };
+    let place = copy_of("micro-insert", "after");
+    let root = place.path();
+    fs::write(root.join("key"), "words").unwrap();
+    server.make_bucket("backups", true);
+    good(&server, root, &["vault", "init", "s3://backups/mail", "--object-lock", "30", "--object-lock-mode", "compliance"]);
+    good(&server, root, &["backup", "offline", "work"]);
+    let checked = good(&server, root, &["vault", "check"]);
+    assert!(checked.contains("objects are kept, the first of them until 20"), "{checked}");
+    assert!(good(&server, root, &["vault", "extend-lock"]).contains("; 0 were extended"));
+    let asked = good(&server, root, &["vault", "extend-lock", "--dry-run", "--json"]);
+    let asked: Value = serde_json::from_str(asked.lines().last().unwrap()).unwrap();
+    assert_eq!(asked["object_lock"]["unprotected"], 0);
+    server.make_bucket("without", false);
+    let refused = run(&server, root, &["vault", "init", "s3://without/mail", "--object-lock", "30"]);
+    assert_ne!(code(&refused), 0);
+    assert!(said(&refused).contains("ObjectLockConfiguration"), "{}", said(&refused));
+}
+
+#[test]
 fn a_place_that_is_none_is_a_wrong_command_and_makes_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("key"), "words").unwrap();

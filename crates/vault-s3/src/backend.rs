@@ -2,11 +2,13 @@
 
 use crate::failure::Failure;
 use crate::location::Location;
+use crate::object_lock::{self, KeptUntil};
 use crate::wire::Wire;
-use anchorlog_vault::restic::Id;
 use anchorlog_vault::restic::backend::{Backend, Kind, Object};
+use anchorlog_vault::restic::{Id, ObjectLock};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::path::Path;
@@ -16,13 +18,15 @@ use object_store::{
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
 /// Threads that move bytes, whoever waits for them.
 const THREADS: usize = 2;
+/// Where nothing names one.
+const REGION: &str = "us-east-1";
 /// Pages of a listing that bring nothing, one behind the other, until that is an error.
 const EMPTY_PAGES: usize = 1000;
 
@@ -39,10 +43,13 @@ pub struct Patience {
     pub answer: Duration,
     /// Bytes that go up in a second, at least: what is slower counts as stuck.
     pub slowest: u64,
+    /// Time after the first try behind which no other one begins.
+    pub longest: Duration,
 }
 
 impl Default for Patience {
-    /// A server that does not answer fails a request after half a minute, one that swallows them after eight.
+    /// A server that refuses connections fails a request after half a minute, one that swallows requests after three, one that swallows what
+    /// is sent up after the time that the bytes may take.
     fn default() -> Self {
         Self {
             tries: 8,
@@ -50,6 +57,7 @@ impl Default for Patience {
             longest_wait: Duration::from_secs(8),
             answer: Duration::from_secs(60),
             slowest: 64 << 10,
+            longest: Duration::from_secs(120),
         }
     }
 }
@@ -71,10 +79,16 @@ pub struct Options {
 /// A PUT has stored the whole object when it is answered, and names are there at once: [`Backend::sync`] has nothing to do. Calls block; they
 /// may come from several threads, but not from within an asynchronous one.
 pub struct S3Backend {
-    location: Location,
+    pub(crate) location: Location,
     /// `None` only while it is dropped.
     runtime: Option<Runtime>,
-    store: AmazonS3,
+    pub(crate) store: AmazonS3,
+    /// What makes others like it.
+    builder: AmazonS3Builder,
+    wire: Wire,
+    /// The region that requests are signed for.
+    pub(crate) region: String,
+    lock: OnceLock<ObjectLock>,
     patience: Patience,
     /// Whether the server refuses to overwrite when asked to; `None` until something was written.
     refuses_to_overwrite: Mutex<Option<bool>>,
@@ -87,9 +101,10 @@ impl S3Backend {
     /// Half of a key in the environment; no certificates of this system to be had; no threads.
     pub fn new(location: Location, options: Options) -> io::Result<Self> {
         let Options { key, region, patience } = options;
+        let wire = Wire::new(&location.endpoint)?;
         let never_again = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::from_env()
-            .with_http_connector(Wire::new(&location.endpoint)?)
+            .with_http_connector(wire.clone())
             .with_config(AmazonS3ConfigKey::S3Endpoint, &location.endpoint)
             .with_bucket_name(&location.bucket)
             .with_virtual_hosted_style_request(false)
@@ -100,20 +115,20 @@ impl S3Backend {
         if let Some((id, secret)) = key {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret);
         }
-        let of_the_server = || {
-            builder.get_config_value(&AmazonS3ConfigKey::Region).is_none().then(|| location.region().map(str::to_owned)).flatten()
-        };
-        if let Some(region) = region.or_else(of_the_server) {
-            builder = builder.with_region(region);
-        }
-        let store = builder.build().map_err(io::Error::other)?;
+        let region = region
+            .or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Region))
+            .or_else(|| location.region().map(str::to_owned))
+            .unwrap_or_else(|| REGION.into());
+        let builder = builder.with_region(&region);
+        let store = builder.clone().build().map_err(io::Error::other)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("object storage")
             .enable_io()
             .enable_time()
             .build()?;
-        Ok(Self { location, runtime: Some(runtime), store, patience, refuses_to_overwrite: Mutex::default() })
+        let (runtime, lock, refuses_to_overwrite) = (Some(runtime), OnceLock::new(), Mutex::default());
+        Ok(Self { location, runtime, store, builder, wire, region, lock, patience, refuses_to_overwrite })
     }
 
     fn path(&self, object: Object) -> io::Result<Path> {
@@ -122,7 +137,8 @@ impl S3Backend {
 
     /// Makes a request until it succeeds, is refused, or was tried often enough.
     fn request<T>(&self, verb: &str, mut make: impl AsyncFnMut() -> Result<T, Failure>) -> io::Result<T> {
-        let Patience { tries, first_wait, longest_wait, .. } = self.patience;
+        let Patience { tries, first_wait, longest_wait, longest, .. } = self.patience;
+        let begun = Instant::now();
         let runtime = self.runtime.as_ref().ok_or_else(|| io::Error::other("the storage was closed"))?;
         runtime.block_on(async {
             let mut wait = first_wait;
@@ -132,7 +148,7 @@ impl S3Backend {
                     Ok(done) => return Ok(done),
                     Err(failure) => failure,
                 };
-                if !matches!(failure, Failure::Passing(_)) || tried >= tries {
+                if !matches!(failure, Failure::Passing(_)) || tried >= tries || begun.elapsed() > longest {
                     return Err(failure.told(&format!("{verb} at {}", self.location), tried));
                 }
                 sleep(wait).await;
@@ -195,9 +211,14 @@ impl S3Backend {
     fn put(&self, object: Object, bytes: &Bytes, mode: PutMode) -> io::Result<()> {
         let path = self.path(object)?;
         let tried = Cell::new(false);
+        let keeping = match self.lock.get().filter(|_| object.kind != Kind::Lock) {
+            Some(lock) => Some(object_lock::keeping(self.builder.clone(), &self.store, *lock, bytes)?),
+            None => None,
+        };
+        let store = keeping.as_ref().unwrap_or(&self.store);
         self.request("PUT", async || {
             let again = tried.replace(true);
-            let put = self.store.put_opts(&path, PutPayload::from(bytes.clone()), PutOptions::from(mode.clone()));
+            let put = store.put_opts(&path, PutPayload::from(bytes.clone()), PutOptions::from(mode.clone()));
             let failure = match self.answer(bytes.len(), put).await {
                 Ok(_) => return Ok(()),
                 Err(failure) => failure,
@@ -342,5 +363,26 @@ impl Backend for S3Backend {
     }
     fn sync(&self) -> io::Result<()> {
         Ok(())
+    }
+    fn lock_objects(&self, lock: ObjectLock) -> io::Result<()> {
+        let set = *self.lock.get_or_init(|| lock);
+        let same = set == lock;
+        same.then_some(()).ok_or_else(|| io::Error::other("objects are kept in another way already"))
+    }
+    fn kept_until(&self, object: Object) -> io::Result<Option<Timestamp>> {
+        let path = self.path(object)?;
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        self.request("HEAD", async || {
+            let found = self.answer(0, self.store.get_opts(&path, options.clone())).await?;
+            Ok(found.extensions.get::<KeptUntil>().map(|until| until.0))
+        })
+    }
+    fn keep(&self, object: Object, until: Timestamp) -> io::Result<()> {
+        let unlocked = || io::Error::new(io::ErrorKind::Unsupported, "this vault was made without an object lock");
+        let lock = *self.lock.get().ok_or_else(unlocked)?;
+        self.request("PUT", async || {
+            let put = timeout(self.patience.answer, self.put_retention(&self.wire, object, lock, until)).await;
+            put.map_err(|_| Failure::timeout(self.patience.answer))?
+        })
     }
 }

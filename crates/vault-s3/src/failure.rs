@@ -91,8 +91,21 @@ impl Failure {
 
     /// From an error of the client.
     pub(crate) fn of(error: object_store::Error) -> Self {
-        let mut source: Option<&(dyn Error + 'static)> = Some(&error);
-        let mut deepest = None;
+        let unusable = matches!(
+            error,
+            object_store::Error::InvalidPath { .. }
+                | object_store::Error::NotImplemented { .. }
+                | object_store::Error::NotSupported { .. }
+        );
+        match Self::from_chain(&error) {
+            Self::Passing(said) if unusable => Self::Final(io::Error::other(said)),
+            failure => failure,
+        }
+    }
+
+    /// From an error and its sources: the outer ones repeat the inner ones, with the whole address of the request.
+    pub(crate) fn from_chain(error: &(dyn Error + 'static)) -> Self {
+        let (mut deepest, mut source) = (error, Some(error));
         while let Some(inner) = source {
             if let Some(Refusal { status, code, message }) = inner.downcast_ref() {
                 let refusal = Refusal { status: *status, code: code.clone(), message: message.clone() };
@@ -101,17 +114,9 @@ impl Failure {
             if inner.downcast_ref::<crate::wire::TooLong>().is_some() {
                 return Self::Final(io::Error::new(io::ErrorKind::InvalidData, inner.to_string()));
             }
-            deepest = Some(inner);
-            source = inner.source();
+            (deepest, source) = (inner, inner.source());
         }
-        // The outer ones repeat their sources, with the whole address of the request.
-        let said = deepest.map_or_else(|| error.to_string(), ToString::to_string);
-        match error {
-            object_store::Error::InvalidPath { .. }
-            | object_store::Error::NotImplemented { .. }
-            | object_store::Error::NotSupported { .. } => Self::Final(io::Error::other(said)),
-            _ => Self::Passing(said),
-        }
+        Self::Passing(deepest.to_string())
     }
 
     /// Whether the server has refused to overwrite an object.

@@ -9,6 +9,7 @@ mod backend;
 mod failure;
 mod listing;
 mod location;
+mod object_lock;
 mod wire;
 
 pub use backend::{Options, Patience, S3Backend};

@@ -73,6 +73,19 @@ impl Location {
         (!region.contains('.')).then_some(region)
     }
 
+    /// The address of an object of the repository.
+    pub(crate) fn url(&self, below: &str) -> String {
+        let mut url = format!("{}/{}/", self.endpoint, self.bucket);
+        for byte in self.key(below).bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+                url.push(byte.into());
+            } else {
+                url.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        url
+    }
+
     /// The name of an object of the repository in the bucket.
     pub(crate) fn key(&self, below: &str) -> String {
         if self.prefix.is_empty() { below.to_owned() } else { format!("{}/{below}", self.prefix) }
@@ -121,6 +134,12 @@ mod tests {
                 "once told, it means the same"
             );
         }
+    }
+
+    #[test]
+    fn an_address_holds_what_it_may() {
+        let location = Location::parse("s3:http://h/b/a vault\u{e9}", |_| None).unwrap();
+        assert_eq!(location.url("data/ab"), "http://h/b/a%20vault%C3%A9/data/ab");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! HTTP: the client below `object_store`, with bounds on what a server may answer.
 
 use crate::failure::Refusal;
-use crate::listing;
+use crate::{listing, object_lock};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
@@ -78,6 +78,9 @@ impl HttpService for Wire {
             return Err(HttpError::new(HttpErrorKind::Unknown, Refusal::new(parts.status, &said)));
         }
         if !lists {
+            if let Some(until) = object_lock::KeptUntil::of(&parts.headers) {
+                parts.extensions.insert(until);
+            }
             return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(told))));
         }
         let (page, whole) = at_most(body, ANSWER_MAX).await?;

@@ -3,8 +3,8 @@
 
 mod common;
 
-use anchorlog_vault::restic::{Depth, ResticVault};
 use anchorlog_vault::Error;
+use anchorlog_vault::restic::{Depth, ResticVault};
 use common::vault::{bytes, model, new_set, objects, publish, read, secret};
 use common::{BUCKET, backend, create, open, servers};
 use std::fs;

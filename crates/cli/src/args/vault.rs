@@ -49,6 +49,8 @@ pub enum VaultCommand {
     Forget(Forget),
     /// Check that the vault is whole
     Check(CheckVault),
+    /// Keep every object of a vault with object lock for the whole time again
+    ExtendLock(ExtendLock),
 }
 
 #[derive(Debug, Args)]
@@ -66,6 +68,35 @@ pub struct Init {
     /// Sets are never forgotten by this program; against others only an object lock or rights of the storage help
     #[arg(long)]
     pub append_only: bool,
+    /// On object storage: nobody may remove an object for so many days from when it was written. The bucket must have been made with object
+    /// lock; `vault extend-lock` keeps what later sets share with earlier ones
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub object_lock: Option<u16>,
+    /// Who may lift the object lock before its time: whoever has the right to, or nobody
+    #[arg(long, value_name = "MODE", requires = "object_lock", value_enum, default_value_t = ObjectLockMode::Governance)]
+    pub object_lock_mode: ObjectLockMode,
+}
+
+/// Who may lift an object lock.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum ObjectLockMode {
+    /// Whoever has the right to do so on the storage
+    Governance,
+    /// Nobody, not even the owner of the bucket
+    Compliance,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What an object lock keeps, it keeps from when it was written. A database that hardly changes lies in old objects, however new its
+sets are: run this after each backup, or once a day. What was extended within a day is left alone."
+)]
+pub struct ExtendLock {
+    #[command(flatten)]
+    pub at: At,
+    /// Ask until when everything is kept, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

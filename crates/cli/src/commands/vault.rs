@@ -1,5 +1,6 @@
 //! `anchorlog vault`, and how every other command opens one.
 
+use super::object_lock;
 use crate::Outcome;
 use crate::args::vault::{At, CheckVault, Forget, Init, KeyCommand, SecretFrom, VaultCommand};
 use crate::exit::{Exit, Trouble};
@@ -14,12 +15,13 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-pub fn run(command: &VaultCommand, as_json: bool) -> Outcome {
+pub fn run(command: &VaultCommand, as_json: bool, quiet: bool) -> Outcome {
     match command {
         VaultCommand::Init(init) => make(init, as_json),
         VaultCommand::Key(key) => keys(&key.command, as_json),
         VaultCommand::Forget(forget) => forget_sets(forget, as_json),
-        VaultCommand::Check(check) => check_vault(check, as_json),
+        VaultCommand::Check(check) => check_vault(check, as_json, quiet),
+        VaultCommand::ExtendLock(extend) => object_lock::extend(extend, as_json, quiet),
     }
 }
 
@@ -70,8 +72,12 @@ fn make(init: &Init, as_json: bool) -> Outcome {
         Some(path) => new_key_file(path)?,
         None => secret(&init.secret)?,
     };
-    let options =
-        CreateOptions { chunk_size: init.chunk.saturating_mul(1024), append_only: init.append_only, ..CreateOptions::default() };
+    let options = CreateOptions {
+        chunk_size: init.chunk.saturating_mul(1024),
+        append_only: init.append_only,
+        object_lock: object_lock::wanted(init),
+        ..CreateOptions::default()
+    };
     let vault = location.create(&secret, options).map_err(|error| trouble(&error))?;
     let mut out = io::stdout().lock();
     if as_json {
@@ -161,7 +167,7 @@ fn forget_sets(forget: &Forget, as_json: bool) -> Outcome {
 }
 
 /// That all which the sets need is there, and is what was written, as far as the user wants it read.
-fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
+fn check_vault(check: &CheckVault, as_json: bool, quiet: bool) -> Outcome {
     let vault = open(&check.at)?;
     let depth = match (check.data, check.share) {
         (true, _) => Depth::All,
@@ -189,7 +195,9 @@ fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
             writeln!(out, "note: {} packs are in no index: what stopped programs left", report.unreferenced_packs)?;
         }
     }
-    Ok(if report.damage.is_empty() { Exit::Done } else { Exit::Findings })
+    let protection =
+        if vault.object_lock().is_some() { object_lock::told(&vault, &mut out, as_json, quiet)? } else { Exit::Done };
+    Ok(if report.damage.is_empty() { protection } else { Exit::Findings })
 }
 
 /// A set by the beginning of its name, or the newest.
@@ -227,6 +235,9 @@ pub fn trouble(error: &Error) -> Trouble {
             "`anchorlog vault check --data` tells what else is damaged. A new full set of the same data brings back what is missing.",
         )),
         Error::Source(..) => Trouble::failed(say("Nothing was published. Look after the source, and try again.")),
+        Error::Storage(_, error) if error.kind() == io::ErrorKind::TimedOut => Trouble::failed(say(
+            "The storage could not be reached for long. Give the same command again when it can: sets are whole or not there, and nothing has to be cleaned up.",
+        )),
         _ => Trouble::failed(say("Look after the storage of the vault, and try again.")),
     }
 }

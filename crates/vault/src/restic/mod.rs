@@ -16,6 +16,7 @@ mod id;
 mod index;
 pub mod keys;
 mod lock;
+mod object_lock;
 mod pack;
 mod reader;
 mod repository;
@@ -29,6 +30,7 @@ mod writer;
 pub use check::{CheckReport, Depth};
 pub use id::Id;
 pub use keys::{KeyInfo, Secret};
+pub use object_lock::{LockMode, ObjectLock, Protection};
 pub use repository::CreateOptions;
 pub use vault::{Exclusive, ResticVault};
 

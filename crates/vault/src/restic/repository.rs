@@ -8,7 +8,7 @@ use crate::restic::index::{Index, Location};
 use crate::restic::keys::{self, Secret};
 use crate::restic::pack::BlobKind;
 use crate::restic::tree::TreeCache;
-use crate::restic::{Id, limits, told};
+use crate::restic::{Id, ObjectLock, limits, told};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, Read as _};
@@ -25,6 +25,8 @@ pub struct CreateOptions {
     pub chunk_size: usize,
     /// Whether sets are never to be forgotten by this program. Only an object lock of the storage keeps others from it.
     pub append_only: bool,
+    /// For how long the storage is to keep each object, where it can.
+    pub object_lock: Option<ObjectLock>,
     /// Level of zstd, -7 to 22.
     pub compression: i32,
     /// The binary logarithm of scrypt's N, 10 to 20: with 17 a try of a password takes 128 MiB and some tenths of a second.
@@ -33,7 +35,7 @@ pub struct CreateOptions {
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self { chunk_size: 64 << 10, append_only: false, compression: 1, kdf_cost: 17 }
+        Self { chunk_size: 64 << 10, append_only: false, object_lock: None, compression: 1, kdf_cost: 17 }
     }
 }
 
@@ -69,7 +71,14 @@ impl Repository {
         let failed = |error| Error::Storage(Place::object("config"), error);
         let key = Key::random().map_err(failed)?;
         let config = Config::new(options.chunk_size, options.append_only, options.compression).map_err(failed)?;
+        let config = Config { object_lock: options.object_lock, ..config };
+        if let Some(lock) = options.object_lock {
+            backend.lock_objects(lock).map_err(failed)?;
+        }
         let key_id = keys::add(&*backend, &key, secret, options.kdf_cost)?;
+        if options.object_lock.is_some() {
+            is_kept(&*backend, Object::new(Kind::Key, key_id))?;
+        }
         let plain = serde_json::to_vec(&config).map_err(|error| failed(error.into()))?;
         let sealed = key.seal(&plain).map_err(failed)?;
         backend.create(Object::CONFIG, &sealed).and_then(|()| backend.sync()).map_err(failed)?;
@@ -86,6 +95,14 @@ impl Repository {
         let plain = key.open(&sealed).ok_or_else(|| Object::CONFIG.damage("its bytes have changed"))?;
         let config: Config = serde_json::from_slice(&plain).map_err(|error| Object::CONFIG.damage(error.to_string()))?;
         let chunk_size = config.check().map_err(|why| Error::Unsupported(format!("{}: {why}", backend.location())))?;
+        // A copy of the vault on other storage is a vault as well: its check tells that it is not protected.
+        let locked = config.object_lock.map_or(Ok(()), |lock| backend.lock_objects(lock));
+        match locked {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(Error::Storage(Place::object("config"), error));
+            }
+            _ => {}
+        }
         Ok(Self { backend, key, key_id, config, chunk_size, trees: TreeCache::default() })
     }
 
@@ -154,6 +171,24 @@ impl Repository {
             return Err(object.damage(format!("{name}: other bytes are in its place")));
         }
         Ok(plain)
+    }
+}
+
+/// That the storage does keep what it was told to keep: some take no notice. An object that it does not keep is removed again.
+///
+/// # Errors
+/// It does not; the storage's.
+fn is_kept(backend: &dyn Backend, object: Object) -> Result<()> {
+    match backend.kept_until(object) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => {
+            backend.remove(object).map_err(|error| told(object, error))?;
+            Err(Error::Unsupported(format!(
+                "{} does not keep objects: its bucket must be made with object lock",
+                backend.location()
+            )))
+        }
+        Err(error) => Err(Error::Storage(Place::object(object.to_string()), error)),
     }
 }
 
