@@ -21,10 +21,15 @@ fn with_key(mut command: Command) -> Command {
 }
 
 /// Runs a command of the program, which finds the server in the environment.
-fn run(server: &Server, folder: &Path, arguments: &[&str]) -> Output {
+fn run_alone(server: &Server, folder: &Path, arguments: &[&str]) -> Output {
     let mut command = with_key(program());
     command.env("AWS_ENDPOINT_URL", server.endpoint()).env("ANCHORLOG_VAULT", "s3://backups/mail");
-    command.args(arguments).args(["--key-file", "key"]).current_dir(folder).output().unwrap()
+    command.args(arguments).current_dir(folder).output().unwrap()
+}
+
+/// The same with the key of the vault.
+fn run(server: &Server, folder: &Path, arguments: &[&str]) -> Output {
+    run_alone(server, folder, &[arguments, &["--key-file", "key"]].concat())
 }
 
 fn good(server: &Server, folder: &Path, arguments: &[&str]) -> String {
@@ -35,9 +40,7 @@ fn good(server: &Server, folder: &Path, arguments: &[&str]) -> String {
 
 fn make_vault(server: &Server, folder: &Path) {
     server.make_bucket("backups", false);
-    let mut command = with_key(program());
-    command.env("AWS_ENDPOINT_URL", server.endpoint()).args(["vault", "init", "s3://backups/mail", "--new-key-file", "key"]);
-    let made = command.current_dir(folder).output().unwrap();
+    let made = run_alone(server, folder, &["vault", "init", "s3://backups/mail", "--new-key-file", "key"]);
     assert_eq!(code(&made), 0, "{}", said(&made));
     assert!(said(&made).contains(&format!("s3:{}/backups/mail is a vault now", server.endpoint())), "{}", said(&made));
 }
@@ -63,6 +66,10 @@ fn what_was_backed_up_to_a_bucket_comes_back_byte_for_byte() {
         assert!(good(&server, root, &["vault", "check", "--data"]).contains(" 0 damaged places"), "{name}");
         good(&server, root, &["vault", "forget", &set]);
         assert!(good(&server, root, &["sets", "ls"]).contains("no sets yet"), "{name}");
+        // What an init leaves that could not reach its bucket.
+        let elsewhere = run_alone(&server, root, &["vault", "init", "s3://backups/other", "--new-key-file", "key"]);
+        assert_eq!(code(&elsewhere), 2, "{name}: {}", said(&elsewhere));
+        assert!(said(&elsewhere).contains("give it with --key-file"), "{name}: {}", said(&elsewhere));
         // A bucket that is a vault already is no place for another.
         let again = run(&server, root, &["vault", "init", "s3://backups/mail"]);
         assert_eq!(code(&again), 3, "{name}: {}", said(&again));
@@ -131,4 +138,23 @@ fn a_place_that_is_none_is_a_wrong_command_and_makes_no_folder() {
         assert!(said(&output).contains("is no place on object storage"), "{}", said(&output));
     }
     assert_eq!(common::names(folder.path()), ["key"]);
+}
+
+#[test]
+fn who_set_no_key_for_the_bucket_is_told_so_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("key"), "words").unwrap();
+    let mut command = with_key(program());
+    // Nobody listens where a machine of Amazon would be given a key.
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_METADATA_ENDPOINT", "http://127.0.0.1:1");
+    let output = command
+        .args(["sets", "ls", "--vault", "s3://backups/v", "--key-file", "key"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 4, "{}", said(&output));
+    assert!(said(&output).contains("AWS_ACCESS_KEY_ID is not set"), "{}", said(&output));
 }

@@ -94,6 +94,15 @@ pub struct S3Backend {
     refuses_to_overwrite: Mutex<Option<bool>>,
 }
 
+/// How an object came to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Put {
+    /// The server said so.
+    Stored,
+    /// It refused to overwrite what an earlier try had stored.
+    Met,
+}
+
 impl S3Backend {
     /// For a place on object storage. Nothing is sent yet.
     ///
@@ -185,11 +194,12 @@ impl S3Backend {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 return self.create_watched(object, bytes).map(|()| false);
             }
+            Ok(Put::Met) => return Ok(true),
             created => created?,
-        }
+        };
         match self.put(object, bytes, PutMode::Create) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
-            overwritten => overwritten.map(|()| false),
+            again => Ok(again? == Put::Met),
         }
     }
 
@@ -208,7 +218,7 @@ impl S3Backend {
             .ok_or_else(|| io::Error::new(io::ErrorKind::AlreadyExists, format!("{object} was overwritten by another program")))
     }
 
-    fn put(&self, object: Object, bytes: &Bytes, mode: PutMode) -> io::Result<()> {
+    fn put(&self, object: Object, bytes: &Bytes, mode: PutMode) -> io::Result<Put> {
         let path = self.path(object)?;
         let tried = Cell::new(false);
         let keeping = match self.lock.get().filter(|_| object.kind != Kind::Lock) {
@@ -220,12 +230,12 @@ impl S3Backend {
             let again = tried.replace(true);
             let put = store.put_opts(&path, PutPayload::from(bytes.clone()), PutOptions::from(mode.clone()));
             let failure = match self.answer(bytes.len(), put).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(Put::Stored),
                 Err(failure) => failure,
             };
             // The answer of an earlier try may have been lost, and not what it stored.
             if again && failure.is_already_there() && self.holds(&path, bytes).await? {
-                return Ok(());
+                return Ok(Put::Met);
             }
             Err(failure)
         })
@@ -353,7 +363,11 @@ impl Backend for S3Backend {
             }
             *known
         };
-        if known == Some(true) { self.put(object, &bytes, PutMode::Create) } else { self.create_watched(object, &bytes) }
+        if known == Some(true) {
+            self.put(object, &bytes, PutMode::Create).map(drop)
+        } else {
+            self.create_watched(object, &bytes)
+        }
     }
     fn remove(&self, object: Object) -> io::Result<()> {
         // The server says nothing of what was not there.

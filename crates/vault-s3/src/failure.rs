@@ -114,6 +114,9 @@ impl Failure {
             if inner.downcast_ref::<crate::wire::TooLong>().is_some() {
                 return Self::Final(io::Error::new(io::ErrorKind::InvalidData, inner.to_string()));
             }
+            if inner.downcast_ref::<crate::wire::NoKey>().is_some() {
+                return Self::Final(io::Error::other(inner.to_string()));
+            }
             (deepest, source) = (inner, inner.source());
         }
         Self::Passing(deepest.to_string())

@@ -24,12 +24,6 @@ pub struct LocationError {
 }
 
 impl Location {
-    /// Whether a text means object storage, and no folder.
-    #[must_use]
-    pub fn is_meant(text: &str) -> bool {
-        text.starts_with("s3:")
-    }
-
     /// `s3://BUCKET/PREFIX`, on the server that the environment names, else on Amazon's; or as restic spells it,
     /// `s3:https://HOST:PORT/BUCKET/PREFIX` and `s3:HOST/BUCKET/PREFIX`. The prefix may be left out.
     ///

@@ -25,6 +25,11 @@ const CONNECT: Duration = Duration::from_secs(10);
 #[error("the server's answer has more than {ANSWER_MAX} bytes")]
 pub(crate) struct TooLong;
 
+/// What a machine or container is asked for where no key is set.
+#[derive(Debug, thiserror::Error)]
+#[error("AWS_ACCESS_KEY_ID is not set, and this machine has no key of its own ({0})")]
+pub(crate) struct NoKey(String);
+
 /// Makes clients that share one pool of connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire {
@@ -68,7 +73,10 @@ impl HttpService for Wire {
         let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = parts.headers;
         *request.body_mut() = Some(reqwest::Body::wrap(body));
-        let response: http::Response<reqwest::Body> = self.client.execute(request).await.map_err(told)?.into();
+        let answered = self.client.execute(request).await.map_err(told);
+        let answered =
+            if is_storage { answered } else { answered.map_err(|error| HttpError::new(error.kind(), NoKey(error.to_string()))) };
+        let response: http::Response<reqwest::Body> = answered?.into();
         let (mut parts, body) = response.into_parts();
         if !is_storage {
             return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body.map_err(told))));

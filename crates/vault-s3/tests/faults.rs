@@ -189,6 +189,22 @@ fn an_object_whose_answer_was_lost_is_stored_once() {
 }
 
 #[test]
+fn a_lost_answer_tells_nothing_wrong_of_what_the_server_can() {
+    for (name, server) in servers() {
+        for lost in 0..2 {
+            let puts = AtomicUsize::new(0);
+            let losing = proxy(&server, move |request| {
+                let is_it = request.method == "PUT" && puts.fetch_add(1, Ordering::SeqCst) == lost;
+                if is_it { Fault::CutAnswer(0) } else { Fault::None }
+            });
+            let backend = backend(&losing.endpoint(), &format!("v{lost}"));
+            backend.create(Object::new(Kind::Pack, Id::of(b"first")), b"x").unwrap();
+            assert!(!backend.location().contains("without conditional writes"), "{name}, answer {lost}");
+        }
+    }
+}
+
+#[test]
 fn an_object_of_another_writer_is_not_taken_for_the_own_one() {
     for (_, server) in servers().into_iter().filter(|(name, _)| *name == "moto") {
         let direct = backend(&server.endpoint(), "v");

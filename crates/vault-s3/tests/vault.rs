@@ -3,8 +3,9 @@
 
 mod common;
 
-use anchorlog_vault::Error;
+use anchorlog_testkit::s3::Fault;
 use anchorlog_vault::restic::{Depth, ResticVault};
+use anchorlog_vault::{Error, Vault as _};
 use common::vault::{bytes, model, new_set, objects, publish, read, secret};
 use common::{BUCKET, backend, create, open, servers};
 use std::fs;
@@ -39,6 +40,22 @@ fn nothing_is_left_of_a_reader_or_writer_that_ended() {
         drop(vault);
         let locks = storage.list(anchorlog_vault::restic::backend::Kind::Lock).unwrap();
         assert_eq!(locks, [], "{name}");
+    }
+}
+
+#[test]
+fn a_key_that_may_only_read_reads() {
+    for (name, server) in servers() {
+        let (set, _) = publish(&create(backend(&server.endpoint(), "v")), new_set(1), &[("a", b"some bytes")]);
+        let refusing = common::proxy(&server, |request| match &*request.method {
+            "GET" | "HEAD" => Fault::None,
+            _ => Fault::Refuse("403 Forbidden", "AccessDenied"),
+        });
+        let vault = open(backend(&refusing.endpoint(), "v"));
+        assert_eq!(model::ids(&vault), [set.clone()], "{name}");
+        assert_eq!(read(&vault, &set, "a").unwrap(), b"some bytes", "{name}");
+        assert_eq!(vault.check(Depth::All).unwrap().damage, [], "{name}");
+        assert!(matches!(vault.begin_set(new_set(2)).err(), Some(Error::Storage(..))), "{name}");
     }
 }
 

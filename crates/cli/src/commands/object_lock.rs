@@ -4,7 +4,6 @@ use super::vault::{open, trouble};
 use crate::Outcome;
 use crate::args::vault::{ExtendLock, Init, ObjectLockMode};
 use crate::exit::{Exit, Trouble};
-use crate::interrupt;
 use crate::progress::Shown;
 use anchorlog_operations::recover::Progress as _;
 use anchorlog_vault::restic::{LockMode, ObjectLock, Protection, ResticVault};
@@ -47,9 +46,6 @@ pub fn extend(extend: &ExtendLock, as_json: bool, quiet: bool) -> Outcome {
 
 fn tell(protection: &Protection, out: &mut dyn Write, as_json: bool) -> Outcome {
     let Protection { objects, extended, unprotected, named, until } = protection;
-    if interrupt::asked() {
-        return Err(Trouble::interrupted());
-    }
     let until = until.map(|until| until.to_string());
     if as_json {
         let line =

@@ -62,7 +62,13 @@ fn new_key_file(path: &Path) -> Result<Secret, Trouble> {
         options.mode(0o600);
     }
     let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| Trouble::reading(path, &error))?;
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Trouble::usage(
+            format!("{} is there already, and no key is ever overwritten", path.display()),
+            "If it is what a `vault init` made that failed then, give it with --key-file; else name another file.",
+        ),
+        _ => Trouble::reading(path, &error),
+    })?;
     secret_in(path)
 }
 
