@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod exit;
 mod interrupt;
+mod location;
 mod now;
 mod progress;
 mod render;

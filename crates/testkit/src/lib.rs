@@ -9,4 +9,5 @@ pub mod header_text;
 pub mod ml;
 pub mod mutate;
 pub mod random;
+pub mod s3;
 pub mod steps;

@@ -18,8 +18,8 @@ pub struct Copy {
     pub sets: Vec<String>,
     #[command(flatten)]
     pub at: At,
-    /// The vault that is copied into: a folder
-    #[arg(long, value_name = "DIR")]
+    /// The vault that is copied into
+    #[arg(long, value_name = "VAULT")]
     pub to: PathBuf,
     /// A file with its password in the first line; or the variable ANCHORLOG_TO_PASSWORD holds it. Without any what opens the first vault
     #[arg(long, value_name = "FILE")]

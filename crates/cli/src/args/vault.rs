@@ -7,8 +7,8 @@ use std::path::PathBuf;
 /// Which vault, and what opens it.
 #[derive(Debug, Args)]
 pub struct At {
-    /// The vault: a folder
-    #[arg(long, value_name = "DIR", env = "ANCHORLOG_VAULT")]
+    /// The vault: a folder, or a place on object storage as s3://BUCKET/PREFIX or s3:https://HOST:PORT/BUCKET/PREFIX
+    #[arg(long, value_name = "DIR|S3", env = "ANCHORLOG_VAULT")]
     pub vault: PathBuf,
     #[command(flatten)]
     pub secret: SecretFrom,
@@ -29,6 +29,8 @@ pub struct SecretFrom {
 #[command(after_help = "Examples:
   anchorlog vault init /backup/vault --new-key-file vault.key   a vault, and the key that opens it: keep a copy of it elsewhere
   ANCHORLOG_PASSWORD=… anchorlog vault init /backup/vault        with a password
+  anchorlog vault init s3://backups/mail --new-key-file vault.key  on object storage: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION,
+                                                                 and AWS_ENDPOINT_URL for a server that is not Amazon's
   anchorlog vault key list --vault /backup/vault                 who may open it
   restic -r /backup/vault --password-file vault.key snapshots    stock restic reads it as well
 
@@ -55,11 +57,13 @@ pub enum VaultCommand {
     Unlock(Unlock),
     /// Check that the vault is whole
     Check(CheckVault),
+    /// Keep every object of a vault with object lock for the whole time again
+    ExtendLock(ExtendLock),
 }
 
 #[derive(Debug, Args)]
 pub struct Init {
-    /// Where: a folder that does not exist yet, or is empty
+    /// Where: a folder that does not exist yet, or is empty; or a prefix of a bucket, as s3://BUCKET/PREFIX
     pub vault: PathBuf,
     #[command(flatten)]
     pub secret: SecretFrom,
@@ -75,6 +79,35 @@ pub struct Init {
     /// Sets are never forgotten by this program; against others only an object lock or rights of the storage help
     #[arg(long)]
     pub append_only: bool,
+    /// On object storage: nobody may remove an object for so many days from when it was written. The bucket must have been made with object
+    /// lock; `vault extend-lock` keeps what later sets share with earlier ones
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub object_lock: Option<u16>,
+    /// Who may lift the object lock before its time: whoever has the right to, or nobody
+    #[arg(long, value_name = "MODE", requires = "object_lock", value_enum, default_value_t = ObjectLockMode::Governance)]
+    pub object_lock_mode: ObjectLockMode,
+}
+
+/// Who may lift an object lock.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum ObjectLockMode {
+    /// Whoever has the right to do so on the storage
+    Governance,
+    /// Nobody, not even the owner of the bucket
+    Compliance,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What an object lock keeps, it keeps from when it was written. A database that hardly changes lies in old objects, however new its
+sets are: run this after each backup, or once a day. What was extended within a day is left alone."
+)]
+pub struct ExtendLock {
+    #[command(flatten)]
+    pub at: At,
+    /// Ask until when everything is kept, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,19 +3,20 @@
 use super::vault::{find, open, secret, secret_in, trouble};
 use crate::args::copy::Copy;
 use crate::exit::{Exit, Trouble};
+use crate::location::Location;
 use crate::progress::Bytes;
 use crate::{Outcome, interrupt, render};
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
 use anchorlog_operations::copy::{self, Action, Error, Plan};
 use anchorlog_vault::SetId;
-use anchorlog_vault::restic::{ResticVault, Secret};
+use anchorlog_vault::restic::Secret;
 use serde_json::json;
 use std::io::{self, Write as _};
 
 pub fn run(copy: &Copy, as_json: bool, quiet: bool) -> Outcome {
     let from = open(&copy.at)?;
-    let to = ResticVault::open(&copy.to, &other_secret(copy)?).map_err(|error| trouble(&error))?;
+    let to = Location::of(&copy.to)?.open(&other_secret(copy)?).map_err(|error| trouble(&error))?;
     let sets: Vec<SetId> = copy.sets.iter().map(|set| find(&from, set)).collect::<Result<_, _>>()?;
     let plan = copy::plan(&from, &to, (!sets.is_empty()).then_some(&sets[..])).map_err(failed)?;
     let mut out = io::stdout().lock();

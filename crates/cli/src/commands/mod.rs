@@ -11,6 +11,7 @@ pub mod forget;
 pub mod hard;
 pub mod inspect;
 pub mod monitor;
+pub mod object_lock;
 pub mod proof_key;
 #[cfg(feature = "prune")]
 pub mod prune;

@@ -1,9 +1,10 @@
 //! `anchorlog vault`, and how every other command opens one.
 
-use super::proof_key;
+use super::{object_lock, proof_key};
 use crate::Outcome;
 use crate::args::vault::{At, CheckVault, Init, KeyCommand, SecretFrom, VaultCommand};
 use crate::exit::{Exit, Trouble};
+use crate::location::Location;
 use crate::render;
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
@@ -24,14 +25,15 @@ pub fn run(command: &VaultCommand, as_json: bool, quiet: bool) -> Outcome {
         #[cfg(feature = "prune")]
         VaultCommand::Prune(prune) => super::prune::run(prune, as_json, quiet),
         VaultCommand::Unlock(unlock) => super::unlock::run(unlock, as_json),
-        VaultCommand::Check(check) => check_vault(check, as_json),
+        VaultCommand::Check(check) => check_vault(check, as_json, quiet),
+        VaultCommand::ExtendLock(extend) => object_lock::extend(extend, as_json, quiet),
     }
 }
 
 /// Opens the vault that the arguments name.
 pub fn open(at: &At) -> Result<ResticVault, Trouble> {
     let secret = secret(&at.secret)?;
-    ResticVault::open(&at.vault, &secret).map_err(|error| trouble(&error))
+    Location::of(&at.vault)?.open(&secret).map_err(|error| trouble(&error))
 }
 
 /// The secret of the arguments, or of the environment.
@@ -71,13 +73,20 @@ pub(super) fn write_key_file(path: &Path, text: &str) -> Result<(), Trouble> {
         options.mode(0o600);
     }
     let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| Trouble::reading(path, &error))
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Trouble::usage(
+            format!("{} is there already, and no key is ever overwritten", path.display()),
+            "If it is what a `vault init` made that failed then, give it with --key-file; else name another file.",
+        ),
+        _ => Trouble::reading(path, &error),
+    })
 }
 
 /// What a try of a password costs.
 const PASSWORD_COST: u8 = 17;
 
 fn make(init: &Init, as_json: bool) -> Outcome {
+    let location = Location::of(&init.vault)?;
     let secret = match &init.new_key_file {
         Some(path) => new_key_file(path)?,
         None => secret(&init.secret)?,
@@ -85,20 +94,21 @@ fn make(init: &Init, as_json: bool) -> Outcome {
     let options = CreateOptions {
         chunk_size: init.chunk.saturating_mul(1024),
         append_only: init.append_only,
+        object_lock: object_lock::wanted(init),
         kdf_cost: if init.new_key_file.is_some() { KEY_FILE_COST } else { PASSWORD_COST },
         ..CreateOptions::default()
     };
     let proof_key = init.new_proof_key.as_deref().map(proof_key::make).transpose()?;
-    let vault = ResticVault::create(&init.vault, &secret, options).map_err(|error| trouble(&error))?;
+    let vault = location.create(&secret, options).map_err(|error| trouble(&error))?;
     let signs = proof_key::settle(&vault, proof_key.as_ref())?;
     let mut out = io::stdout().lock();
     if as_json {
-        let line =
-            json!({ "vault": init.vault, "chunk": options.chunk_size, "append_only": options.append_only, "proof_key": signs });
+        let at = vault.backend().location();
+        let line = json!({ "vault": at, "chunk": options.chunk_size, "append_only": options.append_only, "proof_key": signs });
         writeln!(out, "{line}")?;
         return Ok(Exit::Done);
     }
-    writeln!(out, "{} is a vault now.", init.vault.display())?;
+    writeln!(out, "{} is a vault now.", vault.backend().location())?;
     if let Some(path) = &init.new_key_file {
         writeln!(out, "Its key is {}: keep a copy elsewhere. Without it nothing in the vault can be read.", path.display())?;
     }
@@ -167,7 +177,7 @@ fn keys(command: &KeyCommand, as_json: bool) -> Outcome {
 }
 
 /// That all which the sets need is there, and is what was written, as far as the user wants it read.
-fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
+fn check_vault(check: &CheckVault, as_json: bool, quiet: bool) -> Outcome {
     let vault = open(&check.at)?;
     let depth = match (check.data, check.share) {
         (true, _) => Depth::All,
@@ -199,7 +209,9 @@ fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
             writeln!(out, "note: {} packs are in no index: what stopped programs left", report.unreferenced_packs)?;
         }
     }
-    Ok(if report.damage.is_empty() { Exit::Done } else { Exit::Findings })
+    let protection =
+        if vault.object_lock().is_some() { object_lock::told(&vault, &mut out, as_json, quiet)? } else { Exit::Done };
+    Ok(if report.damage.is_empty() { protection } else { Exit::Findings })
 }
 
 /// A set by the beginning of its name, or the newest.
@@ -226,7 +238,7 @@ pub fn trouble(error: &Error) -> Trouble {
         Error::NoVault(_) => {
             Trouble::usage(error.to_string(), "Check the path, or make a vault there with `anchorlog vault init`.")
         }
-        Error::NotEmpty(_) => Trouble::refused(say("Name a folder that does not exist yet, or is empty.")),
+        Error::NotEmpty(_) => Trouble::refused(say("Name a folder or prefix that does not exist yet, or is empty.")),
         Error::WrongKey => Trouble::refused(say("Check the password or key; `anchorlog vault key list` shows who may open it.")),
         Error::NoSet(_) | Error::NoStream(..) => Trouble::usage(error.to_string(), "`anchorlog sets ls` lists what there is."),
         Error::Held(..) => Trouble::refused(say(
@@ -241,6 +253,9 @@ pub fn trouble(error: &Error) -> Trouble {
         )),
         Error::Unsupported(_) => Trouble::refused(say("The vault is as it was: choose another one, or other options.")),
         Error::Source(..) => Trouble::failed(say("Nothing was published. Look after the source, and try again.")),
+        Error::Storage(_, error) if error.kind() == io::ErrorKind::TimedOut => Trouble::failed(say(
+            "The storage could not be reached for long. Give the same command again when it can: sets are whole or not there, and nothing has to be cleaned up.",
+        )),
         _ => Trouble::failed(say("Look after the storage of the vault, and try again.")),
     }
 }

@@ -1,6 +1,7 @@
 //! What a repository is stored on: objects that are written once, read, listed and removed.
 
-use crate::restic::Id;
+use crate::restic::{Id, ObjectLock};
+use jiff::Timestamp;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -121,4 +122,29 @@ pub trait Backend: Send + Sync {
     fn settles_in(&self) -> Duration {
         Duration::ZERO
     }
+    /// From now on keeps every new object, locks excepted, for so long.
+    ///
+    /// # Errors
+    /// `Unsupported` where the storage cannot.
+    fn lock_objects(&self, _: ObjectLock) -> io::Result<()> {
+        Err(without_object_lock())
+    }
+    /// Until when the storage lets nobody remove an object; `None` where it does at any time.
+    ///
+    /// # Errors
+    /// `NotFound`; any error of the storage.
+    fn kept_until(&self, _: Object) -> io::Result<Option<Timestamp>> {
+        Ok(None)
+    }
+    /// Lets nobody remove an object until then.
+    ///
+    /// # Errors
+    /// `Unsupported` where the storage cannot, or was not told to lock objects; any error of the storage.
+    fn keep(&self, _: Object, _until: Timestamp) -> io::Result<()> {
+        Err(without_object_lock())
+    }
+}
+
+fn without_object_lock() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this storage has no object lock")
 }

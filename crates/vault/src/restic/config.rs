@@ -1,14 +1,14 @@
 //! `config`: what holds for a whole repository, fixed when it is made.
 
-use crate::restic::Id;
 use crate::restic::crypto::random;
+use crate::restic::{Id, ObjectLock};
 use serde::{Deserialize, Serialize};
 use std::io;
 
 /// Smallest and largest chunk in bytes: no chunk is less than the largest page.
 pub const CHUNK_SIZES: std::ops::RangeInclusive<usize> = 32 << 10..=4 << 20;
 
-/// What holds for a whole repository. The first three fields are restic's, the others rustic's.
+/// What holds for a whole repository. The first three fields are restic's, the others rustic's, and the last one this program's.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// Version of the format: 2.
@@ -41,6 +41,9 @@ pub struct Config {
     /// 0: packs do not grow with the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub treepack_growfactor: Option<u32>,
+    /// For how long the storage keeps each object. Only this program knows it.
+    #[serde(rename = "anchorlog_object_lock", default, skip_serializing_if = "Option::is_none")]
+    pub object_lock: Option<ObjectLock>,
 }
 
 impl Config {
@@ -61,6 +64,7 @@ impl Config {
             datapack_growfactor: Some(0),
             treepack_size: Some(4 << 20),
             treepack_growfactor: Some(0),
+            object_lock: None,
         })
     }
 

@@ -20,6 +20,7 @@ mod index;
 pub mod keys;
 mod known;
 mod lock;
+mod object_lock;
 mod pack;
 mod reader;
 mod repository;
@@ -34,6 +35,7 @@ pub use check::{CheckReport, Depth};
 pub use id::Id;
 pub use keys::{KeyInfo, Secret};
 pub use lock::{Holder, LockInfo};
+pub use object_lock::{LockMode, ObjectLock, Protection};
 pub use repository::{CreateOptions, KEY_FILE_COST};
 pub use vault::{Exclusive, ResticVault};
 

@@ -8,11 +8,11 @@ use crate::restic::index::{Index, Location};
 use crate::restic::keys::{self, Secret};
 use crate::restic::pack::BlobKind;
 use crate::restic::tree::TreeCache;
-use crate::restic::{Id, limits, told};
+use crate::restic::{Id, ObjectLock, limits, told};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::sync::Arc;
 use zstd::bulk::Decompressor;
 
@@ -27,6 +27,8 @@ pub struct CreateOptions {
     pub chunk_size: usize,
     /// Whether sets are never to be forgotten by this program. Only an object lock of the storage keeps others from it.
     pub append_only: bool,
+    /// For how long the storage is to keep each object, where it can.
+    pub object_lock: Option<ObjectLock>,
     /// Level of zstd, -7 to 22.
     pub compression: i32,
     /// The binary logarithm of scrypt's N, 10 to 20: with 17 a try of a password takes 128 MiB and some tenths of a second.
@@ -38,7 +40,7 @@ pub const KEY_FILE_COST: u8 = 10;
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self { chunk_size: 64 << 10, append_only: false, compression: 1, kdf_cost: 17 }
+        Self { chunk_size: 64 << 10, append_only: false, object_lock: None, compression: 1, kdf_cost: 17 }
     }
 }
 
@@ -67,20 +69,21 @@ impl Repository {
                 "the level of compression is from -7 to 22, the cost of the key from 10 to 20".into(),
             ));
         }
-        for kind in Kind::ALL {
-            let found = backend.list(kind).map_err(|error| Error::Storage(Place::object(kind.folder()), error))?;
-            if kind != Kind::Key && !found.is_empty() {
-                return Err(Error::NotEmpty(backend.location()));
-            }
-            // A key without anything that it opens is what an interrupted creation leaves.
-            for object in found.into_iter().map(|(id, _)| Object::new(kind, id)) {
-                backend.remove(object).map_err(|error| told(object, error))?;
-            }
+        let keys = keys_without_a_vault(&*backend)?;
+        for object in keys.into_iter().map(|id| Object::new(Kind::Key, id)) {
+            backend.remove(object).map_err(|error| told(object, error))?;
         }
         let failed = |error| Error::Storage(Place::object("config"), error);
         let key = Key::random().map_err(failed)?;
         let config = Config::new(options.chunk_size, options.append_only, options.compression).map_err(failed)?;
+        let config = Config { object_lock: options.object_lock, ..config };
+        if let Some(lock) = options.object_lock {
+            backend.lock_objects(lock).map_err(failed)?;
+        }
         let key_id = keys::add(&*backend, &key, secret, options.kdf_cost)?;
+        if options.object_lock.is_some() {
+            is_kept(&*backend, Object::new(Kind::Key, key_id))?;
+        }
         let plain = serde_json::to_vec(&config).map_err(|error| failed(error.into()))?;
         let sealed = key.seal(&plain).map_err(failed)?;
         backend.create(Object::CONFIG, &sealed).and_then(|()| backend.sync()).map_err(failed)?;
@@ -97,6 +100,14 @@ impl Repository {
         let plain = key.open(&sealed).ok_or_else(|| Object::CONFIG.damage("its bytes have changed"))?;
         let config: Config = serde_json::from_slice(&plain).map_err(|error| Object::CONFIG.damage(error.to_string()))?;
         let chunk_size = config.check().map_err(|why| Error::Unsupported(format!("{}: {why}", backend.location())))?;
+        // A copy of the vault on other storage is a vault as well: its check tells that it is not protected.
+        let locked = config.object_lock.map_or(Ok(()), |lock| backend.lock_objects(lock));
+        match locked {
+            Err(error) if error.kind() != io::ErrorKind::Unsupported => {
+                return Err(Error::Storage(Place::object("config"), error));
+            }
+            _ => {}
+        }
         Ok(Self { backend, key, key_id, config, chunk_size, trees: TreeCache::default() })
     }
 
@@ -168,6 +179,47 @@ impl Repository {
         }
         Ok(plain)
     }
+}
+
+/// That the storage does keep what it was told to keep: some take no notice. An object that it does not keep is removed again.
+///
+/// # Errors
+/// It does not; the storage's.
+fn is_kept(backend: &dyn Backend, object: Object) -> Result<()> {
+    match backend.kept_until(object) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => {
+            backend.remove(object).map_err(|error| told(object, error))?;
+            Err(Error::Unsupported(format!(
+                "{} does not keep objects: its bucket must be made with object lock",
+                backend.location()
+            )))
+        }
+        Err(error) => Err(Error::Storage(Place::object(object.to_string()), error)),
+    }
+}
+
+/// The keys that an interrupted creation left: without anything that they open. Nothing is removed before all was looked at.
+///
+/// # Errors
+/// Anything else is there; the storage's.
+fn keys_without_a_vault(backend: &dyn Backend) -> Result<Vec<Id>> {
+    // A listing may not be whole without anybody knowing it: `config` is asked for by its name as well.
+    match backend.read(Object::CONFIG, limits::CONFIG) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Ok(_) => return Err(Error::NotEmpty(backend.location())),
+        Err(error) => return Err(Error::Storage(Place::object("config"), error)),
+    }
+    let mut keys = Vec::new();
+    for kind in Kind::ALL {
+        let found = backend.list(kind).map_err(|error| Error::Storage(Place::object(kind.folder()), error))?;
+        if kind == Kind::Key {
+            keys = found.into_iter().map(|(id, _)| id).collect();
+        } else if !found.is_empty() {
+            return Err(Error::NotEmpty(backend.location()));
+        }
+    }
+    Ok(keys)
 }
 
 /// A blob that no index tells of.

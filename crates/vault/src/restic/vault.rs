@@ -4,6 +4,7 @@ use crate::error::{Damage, Error, Place, Result};
 use crate::hold::Hold;
 use crate::restic::backend::{Backend, Kind, Object};
 use crate::restic::check::{self, CheckReport, Depth};
+use crate::restic::config::Config;
 use crate::restic::folder::FolderBackend;
 use crate::restic::index::Index;
 use crate::restic::keys::{self, KeyInfo, Secret};
@@ -111,6 +112,9 @@ impl ResticVault {
     pub fn backend(&self) -> Arc<dyn Backend> {
         self.repository.backend.clone()
     }
+    pub(crate) fn config(&self) -> &Config {
+        &self.repository.config
+    }
     /// Size of a chunk in bytes.
     #[must_use]
     pub fn chunk_size(&self) -> usize {
@@ -196,7 +200,7 @@ impl ResticVault {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// The shared lock, taken if need be, or anew where it was lost: by a machine that slept.
-    fn share(&self) -> Result<Arc<Lock>> {
+    pub(crate) fn share(&self) -> Result<Arc<Lock>> {
         if self.alone.load(Ordering::SeqCst) {
             return Err(Error::Locked("this very program, which has it alone".into()));
         }

@@ -1,6 +1,8 @@
 //! What the tests of the vault share.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod model;
+
 use anchorlog_testkit::random::Random;
 use anchorlog_vault::restic::{CreateOptions, ResticVault, Secret};
 use anchorlog_vault::{Name, NewSet, Receipt, SetId, Vault};
