@@ -93,6 +93,37 @@ fn an_old_clean_copy_is_rolled_forward_with_the_logs_of_production() {
 }
 
 #[test]
+fn an_online_set_is_imported_proved_and_restored_with_the_sets_that_it_needs() {
+    let Some(set) = data::engine_set("backup-stream-4k") else { return };
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path();
+    for name in ["full", "inc1"] {
+        data::copy_folder(&set.folder().join(name), &root.join(name)).unwrap();
+    }
+    with_vault(root);
+    // Logs alone continue nothing yet.
+    let refused = run(root, &["backup", "import", "inc1"]);
+    assert_eq!(code(&refused), 3, "{}", said(&refused));
+    assert!(said(&refused).contains("BROKEN I33") && said(&refused).contains("-560"), "{}", said(&refused));
+    let planned = run(root, &["backup", "import", "full", "--dry-run"]);
+    assert_eq!(code(&planned), 0, "{}", said(&planned));
+    assert!(said(&planned).contains("holds  H8") && said(&planned).contains("online-full"), "{}", said(&planned));
+    for name in ["full", "inc1"] {
+        let made = run(root, &["backup", "import", name, "--scratch", ".", "--json"]);
+        assert_eq!(code(&made), 0, "{}", said(&made));
+        assert_eq!(json(&made)["level"], "L4");
+    }
+    let listed = said(&run(root, &["sets", "ls"]));
+    assert!(listed.contains("online-full") && listed.contains("online-incremental"), "{listed}");
+    let restored = run(root, &["restore", "set", "latest", "--out", "new", "--json"]);
+    assert_eq!(code(&restored), 0, "{}", said(&restored));
+    equals_the_engine("new/db1.edb", &set.folder().join("dump-full_inc1.jsonl"), root);
+    // An end inside the logs is nothing that hard recovery has.
+    let usage = run(root, &["restore", "set", "latest", "--out", "other", "--to", "0x12"]);
+    assert_eq!((code(&usage), root.join("other").exists()), (2, false), "{}", said(&usage));
+}
+
+#[test]
 fn logs_go_only_when_a_proved_set_holds_them() {
     if data::engine_set("rollforward-clean").is_none() {
         return;

@@ -12,6 +12,7 @@ use std::path::PathBuf;
   anchorlog restore set 1a2b3c4d --vault V --out new --forward all --logs /exchange/logs   with every log that continues them
   anchorlog restore set latest --vault V --out new --forward all --to 2026-11-20T08:00:00Z
   anchorlog restore set latest --vault V --over /exchange               in place; what stands there is set aside
+  anchorlog restore set 5e6f7a8b --vault V --out new                    an imported online set, with those that it needs
   anchorlog restore online full incr1 incr2 --out new --last-set        online backup sets, made elsewhere
 
 A result is built aside, proved, and published whole or not at all. Nothing that stands in the target is overwritten or deleted.")]
@@ -63,7 +64,7 @@ pub struct RestoreSet {
     /// How far to roll forward; without it an image is replayed with its own logs, and clean databases stay as they are
     #[arg(long, value_name = "HOW", value_enum)]
     pub forward: Option<Roll>,
-    /// A folder with further logs: those of production, or of an archive
+    /// A folder with further logs: those of production, or of an archive; of an online set one
     #[arg(long, value_name = "DIR")]
     pub logs: Vec<PathBuf>,
     /// Where a database goes below the target: NAME is its path, or the end of that

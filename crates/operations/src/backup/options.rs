@@ -1,6 +1,7 @@
 //! What a user may ask of a backup.
 
 use super::snapshot::Instants;
+use crate::sets::manifest::Kind;
 use std::path::PathBuf;
 
 /// What a user may ask of a backup.
@@ -24,6 +25,9 @@ pub struct Options {
     pub scratch: Option<PathBuf>,
     /// Bytes a second at most, over all files; none: no limit.
     pub bytes_per_second: Option<u64>,
+    /// What an online set is that was made elsewhere, where its files do not tell: a copy has those of a full set, a differential one those of
+    /// an incremental one.
+    pub online_kind: Option<Kind>,
     /// On which machine this is.
     pub host: String,
     /// Free text.

@@ -6,6 +6,7 @@ use super::options::Options;
 use super::predicate::Predicate;
 use super::streams::StreamItem;
 use crate::recover::Sources;
+use crate::restore::FoundSet;
 use crate::sets::manifest::{Kind, Promise, Role};
 use anchorlog_format::units::Signature;
 use anchorlog_vault::{Name, SetId};
@@ -72,6 +73,9 @@ pub struct Plan {
     pub(super) databases: Vec<DatabaseItem>,
     #[serde(skip)]
     pub(super) streams: Vec<StreamItem>,
+    /// The sets of an import, as its restore would use them: those of the vault that it needs, and itself.
+    #[serde(skip)]
+    pub(super) sets: Vec<FoundSet>,
     #[serde(skip)]
     pub(super) options: Options,
 }
@@ -91,6 +95,7 @@ impl Plan {
             ends: BTreeMap::new(),
             databases: Vec::new(),
             streams: Vec::new(),
+            sets: Vec::new(),
             options: options.clone(),
         }
     }

@@ -4,6 +4,8 @@
 #[allow(dead_code, reason = "each test program uses a part")]
 mod common;
 mod held;
+mod import;
 mod refusals;
 mod sets;
 mod stages;
+mod stored;

@@ -4,13 +4,16 @@ use super::error::{Error, storage};
 use super::make::build;
 use super::options::{Forward, Options, Target};
 use super::plan::{Plan, plan};
+use super::stored::place_of;
 use crate::recover::{Place, Progress, clear_place};
+use crate::restore::{self, Wanted};
 use crate::sets::proof::{ReadBackError, read_back};
 use crate::sets::{Contents, History, KnownSet, Level, Proof, ReplayProof};
 use anchorlog_database::Database;
 use anchorlog_database::canonical::{self, Tables};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
+use anchorlog_storage::publish::WorkFolder;
 use anchorlog_storage::{DiskFolder, Folder as _};
 use anchorlog_vault::{SetId, Vault};
 use serde::Serialize;
@@ -58,7 +61,10 @@ pub fn drill(
         ReadBackError::Differs { .. } => damaged(set, error.to_string()),
     })?;
     let mut replay = ReplayProof::default();
-    for databases in streams_of(known) {
+    if known.manifest.kind.is_online() {
+        online(vault, history, known, scratch, options, ambient, progress, &mut replay)?;
+    }
+    for databases in streams_of(known).into_iter().filter(|_| !known.manifest.kind.is_online()) {
         let options = Options { databases, ..options.clone() };
         one_stream(vault, history, known, scratch, &options, ambient, progress, &mut replay)?;
     }
@@ -106,6 +112,42 @@ fn one_stream(
     }
     if let Some(run) = &report.run {
         replay.generations = run.generations.map(|(first, last)| (first.0, last.0)).or(replay.generations);
+        replay.end = Some(run.end.to_string());
+    }
+    Ok(())
+}
+
+/// An online set, with those that it needs.
+#[expect(clippy::too_many_arguments, reason = "what a drill is given")]
+fn online(
+    vault: &Arc<dyn Vault>,
+    history: &History,
+    set: &KnownSet,
+    scratch: &Path,
+    options: &Options,
+    ambient: &Ambient,
+    progress: &mut dyn Progress,
+    replay: &mut ReplayProof,
+) -> Result<(), Error> {
+    let failed = |reason: String, jet| Error::Failed { reason, jet, findings: Vec::new() };
+    let work = WorkFolder::begin(scratch, "drill").map_err(storage(scratch.display().to_string()))?;
+    let target = work.path().join("restored");
+    let effort = restore::Options { cache_bytes: options.cache_bytes, threads: options.threads, ..restore::Options::default() };
+    let planned = restore::stored(vault, history, &set.id, &Wanted::default(), &target, &effort);
+    let planned = planned.map_err(|error| failed(error.to_string(), None))?;
+    let made = restore::make(&planned, ambient, progress)?;
+    let Some(report) = made.recovery else { return Ok(()) };
+    let base = restore::chain(history, &set.id).map_err(|error| failed(error.to_string(), None))?;
+    for database in &report.databases {
+        let path = Path::new(&database.path);
+        let stream = base.iter().flat_map(|set| set.manifest.databases()).find(|(part, _)| place_of(&part.name) == path);
+        let name = stream.map_or_else(|| database.path.clone(), |(part, _)| part.name.to_string());
+        progress.goes_on().then_some(()).ok_or(Error::Interrupted)?;
+        replay.contents.push(contents_of(&DiskFolder::read_only(&target), path, name)?);
+        replay.databases.push((database.path.clone(), database.verdict.to_string()));
+    }
+    if let Some(run) = &report.run {
+        replay.generations = run.generations.map(|(first, last)| (first.0, last.0));
         replay.end = Some(run.end.to_string());
     }
     Ok(())

@@ -96,7 +96,7 @@ pub(super) fn gather(
 fn from_set(vault: &Arc<dyn Vault>, set: &KnownSet, out: &mut Gathered) {
     for (part, facts) in set.manifest.logs() {
         out.candidates.push(Candidate {
-            origin: Origin::Stored(Stored::new(vault, &set.id, &part.name, part.size)),
+            origin: Origin::Stored(Stored::new(vault, &set.id, part)),
             from: format!("set {}, {}", set.id, part.name),
             facts: facts.clone(),
             size: part.size,

@@ -77,7 +77,7 @@ pub(super) fn file_name(path: &str) -> &str {
 }
 
 /// Whether a user means a path: the whole, its last part, or its end behind a separator, whatever the case (trap O16).
-pub(super) fn means(wanted: &str, path: &str) -> bool {
+pub(crate) fn means(wanted: &str, path: &str) -> bool {
     let same = |text: &str| text.replace('\\', "/").to_lowercase();
     let (wanted, path) = (same(wanted), same(path));
     !wanted.is_empty() && path.strip_suffix(&wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', ':']))

@@ -49,7 +49,7 @@ pub(super) fn create(path: &Path) -> io::Result<fs::File> {
 }
 
 /// Writes a stream of a set, and hashes it. Holes stay holes. `None`: `each` ended it.
-pub(super) fn write(
+pub(crate) fn write(
     stored: &Stored,
     to: &Path,
     each: &mut dyn FnMut(&[u8]) -> bool,

@@ -1,5 +1,6 @@
 //! Files that lie in a vault, read as if they lay in a folder.
 
+use crate::sets::FilePart;
 use anchorlog_storage::File;
 use anchorlog_vault::{Name, SetId, Vault};
 use std::ffi::OsString;
@@ -21,17 +22,25 @@ pub struct Stored {
     pub name: Name,
     /// Bytes, as the manifest says.
     pub size: u64,
+    /// SHA-256 of them, as the manifest says.
+    pub sha256: [u8; 32],
 }
 
-impl fmt::Debug for Stored {
+impl fmt::Display for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "set {}, {}", self.set, self.name)
     }
 }
 
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Stored {
-    pub(super) fn new(vault: &Arc<dyn Vault>, set: &SetId, name: &Name, size: u64) -> Self {
-        Self { vault: vault.clone(), set: set.clone(), name: name.clone(), size }
+    pub(crate) fn new(vault: &Arc<dyn Vault>, set: &SetId, part: &FilePart) -> Self {
+        Self { vault: vault.clone(), set: set.clone(), name: part.name.clone(), size: part.size, sha256: part.sha256 }
     }
     /// For reading. At most a window of the stream is kept in memory.
     pub(crate) fn open(&self) -> Arc<dyn File> {
@@ -56,7 +65,7 @@ impl Stored {
 
 /// The place that a stream's name was made of: `%` and two hexadecimal digits are a byte that a name may not hold. A part that would lead
 /// elsewhere stays as it is written.
-pub(super) fn place_of(name: &Name) -> PathBuf {
+pub(crate) fn place_of(name: &Name) -> PathBuf {
     name.as_str().split('/').map(|part| decoded(part).unwrap_or_else(|| part.into())).collect()
 }
 
@@ -91,7 +100,7 @@ fn of_bytes(bytes: Vec<u8>) -> Option<OsString> {
 
 /// Why a stream was not read to its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StreamError {
+pub(crate) enum StreamError {
     #[error(transparent)]
     Vault(#[from] anchorlog_vault::Error),
     #[error(transparent)]
