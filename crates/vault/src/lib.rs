@@ -11,7 +11,7 @@ pub mod restic;
 pub mod set;
 
 pub use error::{Damage, Error, Place, Result};
-pub use set::{Attachment, Name, NewSet, Receipt, SetId, SetSummary};
+pub use set::{Attachment, KnownPiece, Name, NewSet, Receipt, SetId, SetSummary};
 
 use std::io::Read;
 
@@ -77,4 +77,13 @@ pub trait StreamReader: Send + Sync {
     /// # Errors
     /// Damage, with the stream and the offset; the storage's.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// The piece of the stream in which `offset` lies and whose hash is known without its bytes being read; `None` at the end, and where
+    /// nothing is known. Who has bytes with that hash needs not read them here.
+    ///
+    /// # Errors
+    /// Damage of what describes the stream; the storage's.
+    fn known(&self, offset: u64) -> Result<Option<KnownPiece>> {
+        let _ = offset;
+        Ok(None)
+    }
 }

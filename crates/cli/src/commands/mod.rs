@@ -8,6 +8,7 @@ pub mod dump;
 pub mod explain;
 pub mod hard;
 pub mod inspect;
+pub mod page;
 pub mod purge;
 pub mod recover;
 pub mod restore;

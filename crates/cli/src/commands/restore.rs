@@ -22,6 +22,7 @@ pub fn run(command: &RestoreCommand, as_json: bool, quiet: bool) -> Outcome {
     match command {
         RestoreCommand::Set(arguments) => of_vault(arguments, as_json, quiet),
         RestoreCommand::Online(arguments) => online(arguments, as_json, quiet),
+        RestoreCommand::Page(arguments) => super::page::run(arguments, as_json, quiet),
     }
 }
 
@@ -37,7 +38,7 @@ fn of_vault(arguments: &RestoreSet, as_json: bool, quiet: bool) -> Outcome {
             Finding { jet: None, ..finding }.with_hint("`anchorlog vault check --data` tells what is damaged; take another set.");
         return Err(Trouble::failed(finding));
     };
-    if known.manifest.kind.is_online() {
+    if restore::is_online(&history, &id) {
         return online_set(arguments, &vault, &history, &id, as_json, quiet);
     }
     let target = match (&arguments.out, &arguments.over) {
@@ -90,6 +91,7 @@ fn options(arguments: &RestoreSet, kind: Kind) -> Options {
             Some(Stop::Time(time)) => Some(time),
             _ => None,
         },
+        onto: arguments.onto.clone(),
         accept_loss: arguments.accept_loss,
         keep_damage: arguments.keep_damage,
         domain_controller: arguments.domain_controller,
@@ -135,6 +137,9 @@ fn online_set(
     quiet: bool,
 ) -> Outcome {
     let usage = |message: &str, hint: &str| Err(Trouble::usage(message, hint));
+    if arguments.onto.is_some() {
+        return usage("an online set is read whole: replay changes its pages anyway", "Leave --onto away.");
+    }
     let (Some(out), None) = (&arguments.out, &arguments.to) else {
         return usage(
             "the databases of an online set are recovered in a folder of their own, to the end of the logs",

@@ -58,6 +58,11 @@ pub fn plan(folder: &Path, vault: &Arc<dyn Vault>, history: &History, options: &
         let own = arranged.left_out.iter().filter(|left| Path::new(&left.path).starts_with(&found.root));
         plan.remarks.extend(own.map(|left| format!("left out: {}: {}", left.path, left.why)));
     }
+    // Of sets that were not made online no restore is planned here: that the logs join on to theirs is seen from their headers.
+    if sets.is_empty() {
+        let joined: Vec<Predicate> = plan.streams.iter().filter_map(|stream| joins(stream, history)).collect();
+        plan.predicates.extend(joined);
+    }
     for source in &found.databases {
         plan.predicates.extend(trailer(source));
     }
@@ -143,6 +148,23 @@ fn base<'h>(plan: &mut Plan, history: &'h History) -> Option<&'h KnownSet> {
     };
     plan.predicates.push(broken);
     None
+}
+
+/// C5 and C6, of logs that the vault has: the one in front of these leads to them, and one that is stored already is the same.
+fn joins(stream: &StreamItem, history: &History) -> Option<Predicate> {
+    let stored = |generation: u32| history.logs(&stream.signature, generation);
+    let mut wrong = stream.closed.iter().filter_map(|log| {
+        let generation = log.facts.generation;
+        let before = generation.checked_sub(1)?;
+        let leads = stored(before).next().is_none() || stored(before).any(|before| before.facts.links_to(&log.facts));
+        let same = stored(generation).all(|stored| stored.file.sha256 == log.sha256);
+        let what = if leads { "has another content than the one in the vault" } else { "does not continue the one in the vault" };
+        (!leads || !same).then(|| format!("generation {generation:#x} {what}"))
+    });
+    let read = wrong.next()?;
+    let next = "The sets are of different histories: import these logs with the full set that they belong to.";
+    let broken = Predicate::refuses("I33", stream.name(), read, Refusal::Chain, next);
+    Some(broken.with_jet(JetCode::GIVEN_LOG_FILE_IS_NOT_CONTIGUOUS))
 }
 
 /// The last closed generation of a stream in a set; of a database without logs the one in which it became clean.

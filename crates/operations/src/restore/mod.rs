@@ -11,10 +11,12 @@ pub mod environment;
 mod gather;
 mod logs;
 mod make;
+pub mod page;
 mod plan;
 mod production;
 pub mod set;
 mod stored;
+mod view;
 
 pub(crate) use arrange::arrange;
 pub use environment::Environment;
@@ -23,7 +25,8 @@ pub use make::{Report, make};
 pub use plan::{Plan, PlanError, Step, online, waiting};
 pub(crate) use plan::{judge, plan_sets};
 pub(crate) use stored::chain;
-pub use stored::{Wanted, stored};
+pub use stored::{Wanted, is_online, stored};
+pub(crate) use view::View;
 
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -49,6 +49,13 @@ pub fn stored(
     plan(&inputs, sets, None, Place::Out(target.to_owned()), &Options { last_set: true, ..options.clone() })
 }
 
+/// Whether the databases of a set, or of the one that it continues, were copied online: [`stored`] restores those, and [`super::set`] all others.
+#[must_use]
+pub fn is_online(history: &History, set: &SetId) -> bool {
+    let kind = history.sets.iter().find(|known| known.id == *set).map(|known| known.manifest.kind);
+    kind.is_some_and(|kind| if kind.has_databases() { kind.is_online() } else { chain(history, set).is_ok() })
+}
+
 /// The sets that a restore of one needs: the one with its databases first, the set itself last.
 ///
 /// # Errors

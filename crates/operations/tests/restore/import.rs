@@ -242,3 +242,29 @@ fn i35_a_database_that_the_logs_name_and_that_is_not_in_the_set_is_named() {
     let absent = manifest.streams[0].attached.iter().find(|attached| attached.in_set.is_none()).unwrap();
     assert_eq!(absent.path, r"R:\db\db2.edb");
 }
+
+#[test]
+fn logs_alone_continue_an_offline_set_as_well_and_only_their_own() {
+    let Some(set) = anchorlog_testkit::data::engine_set("rollforward-clean") else { return };
+    let (database, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    copy_folder(&set.folder().join("before/db"), database.path()).unwrap();
+    copy_folder(&set.folder().join("before/log"), logs.path()).unwrap();
+    fs::remove_file(logs.path().join("edb.log")).unwrap();
+    let store = Store::new();
+    let inputs = backup::Inputs { folder: database.path().to_owned(), ..backup::Inputs::default() };
+    let sources = backup::Sources::gather(&inputs).unwrap();
+    let plan = backup::offline::plan(&sources, &store.history(), &backup::Options::default());
+    let base = backup::make(&plan, &sources, &*store.vault, &super::common::ambient(), &mut ()).unwrap().set;
+    let first = tempfile::tempdir().unwrap();
+    for generation in 0x12..=0x18 {
+        fs::copy(log(logs.path(), generation), log(first.path(), generation)).unwrap();
+    }
+    let imported = store.import(first.path());
+    assert_eq!(store.known(&imported).manifest.streams[0].continues, Some(base.clone()));
+    // The base is rolled forward, and says so.
+    assert!(!anchorlog_operations::restore::is_online(&store.history(), &imported));
+    let other = tempfile::tempdir().unwrap();
+    fs::copy(log(logs.path(), 0x19), log(other.path(), 0x19)).unwrap();
+    change_log(&log(other.path(), 0x19), |header| header.previous_created.0[0] ^= 1);
+    assert_eq!(store.refused(other.path(), None)[0], ("I33", -556));
+}

@@ -269,3 +269,56 @@ fn one_database_of_two_is_restored_alone() {
     let error = stored(&store.vault, &store.history(), &set, &unknown, &target, &Options::default()).unwrap_err();
     assert!(error.to_string().contains("db9.edb"), "{error}");
 }
+
+#[test]
+fn rows_of_online_sets_are_those_of_their_restore() {
+    use anchorlog_operations::dump::{Rows, Tables, dump_stored};
+    let Some(folder) = stream_4k() else { return };
+    let (store, scratch) = (Store::new(), tempfile::tempdir().unwrap());
+    for (set, name) in [("full", "full"), ("inc1", "full+inc1"), ("inc2", "full+inc2")] {
+        let id = store.import(&folder.join(set));
+        let mut out = Vec::new();
+        let rows = Rows { databases: &[], tables: Tables::Users, scratch: scratch.path() };
+        let dumped = dump_stored(&store.vault, &store.history(), &id, rows, &ambient(), &mut || true, &mut out);
+        dumped.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let theirs = anchorlog_testkit::dump_text::engine_dumps(&stage(name).told("dump", "jsonl")).remove(0).1;
+        assert_eq!(anchorlog_testkit::dump_text::first_difference(&String::from_utf8(out).unwrap(), &theirs), None, "{name}");
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn pages_of_a_running_machine_come_out_of_an_online_set_and_its_logs() {
+    use super::common::{header_of, recover};
+    use anchorlog_operations::restore::page;
+    let Some(folder) = stream_4k() else { return };
+    let (store, place) = (Store::new(), tempfile::tempdir().unwrap());
+    let sets = [store.import(&folder.join("full")), store.import(&folder.join("inc1"))];
+    copy_folder(&folder.join("production"), &place.path().join("production")).unwrap();
+    let database = place.path().join("production/db/db1.edb");
+    let undamaged = fs::read(&database).unwrap();
+    let size = header_of(&database).page_size().bytes();
+    for (at, set) in sets.iter().enumerate() {
+        let pages = [4, 11, 30];
+        let mut damaged = undamaged.clone();
+        for page in pages {
+            damaged[(page as usize + 1) * size + 60..(page as usize + 1) * size + 90].fill(0xA5);
+        }
+        fs::write(&database, damaged).unwrap();
+        let options = page::Options { pages: pages.to_vec(), ..page::Options::default() };
+        let plan = page::plan(&store.vault, &store.history(), set, &database, &options).unwrap();
+        let out = place.path().join(format!("page{at}"));
+        let report =
+            page::make(&plan, &out, &ambient(), &mut ()).unwrap_or_else(|error| panic!("{error} {:#?}", plan.predicates));
+        // Back in its place it is recovered as the engine recovers it.
+        fs::copy(&report.out, &database).unwrap();
+        let recovered = place.path().join(format!("recovered{at}"));
+        let report = recover(&place.path().join("production"), &recovered, &anchorlog_operations::recover::Options::default());
+        report.report();
+        let mut problems = Vec::new();
+        let theirs = anchorlog_testkit::dump_text::engine_dumps(&folder.join("dump-production.jsonl")).remove(0).1;
+        let tables = anchorlog_database::canonical::Tables::Users;
+        super::common::compare_dump("production", &recovered.join("db/db1.edb"), &theirs, tables, &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! The drill: a set really restored in scratch space, replayed, verified, and what came of it compared with what came before (I38, I39).
 
 use super::error::{Error, storage};
-use super::make::build;
+use super::make::{Built, build};
 use super::options::{Forward, Options, Target};
 use super::plan::{Plan, plan};
 use super::stored::place_of;
@@ -61,10 +61,11 @@ pub fn drill(
         ReadBackError::Differs { .. } => damaged(set, error.to_string()),
     })?;
     let mut replay = ReplayProof::default();
-    if known.manifest.kind.is_online() {
+    let is_online = restore::is_online(history, set);
+    if is_online {
         online(vault, history, known, scratch, options, ambient, progress, &mut replay)?;
     }
-    for databases in streams_of(known).into_iter().filter(|_| !known.manifest.kind.is_online()) {
+    for databases in streams_of(known).into_iter().filter(|_| !is_online) {
         let options = Options { databases, ..options.clone() };
         one_stream(vault, history, known, scratch, &options, ambient, progress, &mut replay)?;
     }
@@ -101,7 +102,7 @@ fn one_stream(
     let out = scratch.join("drill");
     let plan = choose(vault, history, set, &out, options)?;
     let place = clear_place(&Place::Out(out))?;
-    let (work, report, _) = build(&plan, &place, ambient, progress)?;
+    let Built { work, recovery: report, .. } = build(&plan, &place, ambient, progress)?;
     for database in &report.databases {
         let name = plan.stream_at(Path::new(&database.path)).unwrap_or_else(|| database.path.clone());
         if !progress.goes_on() {

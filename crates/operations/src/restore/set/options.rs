@@ -61,6 +61,8 @@ pub struct Options {
     pub accept_loss: bool,
     /// Publish a result with bad pages.
     pub keep_damage: bool,
+    /// A damaged copy of the database, or a folder with such copies: what of it is as the set has it is not read from the vault.
+    pub onto: Option<PathBuf>,
     /// Put the database of a domain controller back in place all the same.
     pub domain_controller: bool,
     /// The user vouches that nothing has the files of the target open, where locks cannot tell.

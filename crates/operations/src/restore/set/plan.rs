@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Where the bytes of a file come from.
 #[derive(Clone, Debug)]
-pub(super) enum Origin {
+pub(in crate::restore) enum Origin {
     Stored(Stored),
     Disk(PathBuf),
 }
@@ -177,6 +177,7 @@ pub fn plan(vault: &Arc<dyn Vault>, history: &History, set: &SetId, target: &Tar
             forward::plan(&mut plan, vault, history, set, target, &existing).map_err(unread)?;
         }
     }
+    plan.predicates.extend(target::at_hand(options, &plan.restored));
     plan.directory(target);
     plan.look_at_sources();
     plan.walk()?;

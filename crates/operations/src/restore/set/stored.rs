@@ -3,6 +3,8 @@
 use crate::sets::FilePart;
 use anchorlog_storage::File;
 use anchorlog_vault::{Name, SetId, Vault};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -60,6 +62,55 @@ impl Stored {
             }
             offset += read as u64;
         }
+    }
+}
+
+/// Where the bytes of a restore came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Origins {
+    /// Bytes of a copy that was at hand, whose hashes are those that the set has.
+    pub from_copy: u64,
+    /// Bytes that were read from the vault.
+    pub from_vault: u64,
+}
+
+/// A copy at hand, which may be damaged: what of it is as the set has it needs not be read from the vault.
+pub(super) struct Over {
+    /// The copy.
+    pub file: Arc<dyn File>,
+    /// What came from where.
+    pub origins: Origins,
+}
+
+/// Bytes of the longest piece that is compared.
+const PIECE_MAX: u64 = 16 << 20;
+
+impl Stored {
+    /// All bytes, in order, out of the copy as far as its pieces have the hashes that the vault tells; as [`Stored::stream`].
+    pub(super) fn stream_over(
+        &self,
+        over: &mut Over,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<bool>,
+    ) -> Result<bool, StreamError> {
+        let stream = self.vault.open_stream(&self.set, &self.name)?;
+        let (mut buffer, mut offset) = (Vec::new(), 0);
+        while offset < stream.size() {
+            let known = stream.known(offset)?.filter(|piece| piece.start == offset && (1..=PIECE_MAX).contains(&piece.size));
+            buffer.resize(known.and_then(|piece| usize::try_from(piece.size).ok()).unwrap_or(WINDOW), 0);
+            // What cannot be read there is damaged there.
+            let is_there = known.is_some_and(|piece| {
+                let read = over.file.read_at(offset, &mut buffer);
+                read.is_ok_and(|read| read == buffer.len()) && <[u8; 32]>::from(Sha256::digest(&buffer)) == piece.sha256
+            });
+            let read = if is_there { buffer.len() } else { stream.read_at(offset, &mut buffer)? };
+            let count = if is_there { &mut over.origins.from_copy } else { &mut over.origins.from_vault };
+            *count += read as u64;
+            if read == 0 || !each(&buffer[..read])? {
+                return Ok(read == 0);
+            }
+            offset += read as u64;
+        }
+        Ok(true)
     }
 }
 
