@@ -56,9 +56,7 @@ impl Source {
         if let Some(stored) = &self.stored {
             return Ok(stored.open());
         }
-        let Some(name) = self.path.file_name() else { return Err(io::ErrorKind::NotFound.into()) };
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        DiskFolder::read_only(parent).open(Path::new(name))
+        open_on_disk(&self.path)
     }
     /// The signature of a database whose header can be read.
     #[must_use]
@@ -68,6 +66,16 @@ impl Source {
             _ => None,
         }
     }
+}
+
+/// A file on disk, for reading alone.
+///
+/// # Errors
+/// `NotFound` for a path that names no file; any error of opening it.
+pub(crate) fn open_on_disk(path: &Path) -> io::Result<Arc<dyn File>> {
+    let Some(name) = path.file_name() else { return Err(io::ErrorKind::NotFound.into()) };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DiskFolder::read_only(parent).open(Path::new(name))
 }
 
 /// All files, seen as one folder that can only be read.

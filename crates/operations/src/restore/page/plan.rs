@@ -2,7 +2,7 @@
 
 use crate::backup::{Predicate, Refusal};
 use crate::identify::{Content, Identified, content_of};
-use crate::recover::{self, Source, Sources, StreamChoice};
+use crate::recover::{self, Source, Sources, StreamChoice, open_on_disk};
 use crate::restore::chain;
 use crate::restore::set::{
     Candidate, Chain, Error, Options as SetOptions, Origin, Stored, choose_logs, gather_logs, judge_logs, place_of, storage,
@@ -104,9 +104,7 @@ impl Plan {
     fn look(&mut self, vault: &Arc<dyn Vault>, history: &History, known: &KnownSet) -> Result<(), Unread> {
         let shown = self.database.display().to_string();
         let unread = |error| (self.database.display().to_string(), error);
-        let source =
-            Source::on_disk(self.database.clone(), Identified { path: PathBuf::new(), size: 0, content: Content::Unknown });
-        let file = source.open().map_err(unread)?;
+        let file = open_on_disk(&self.database).map_err(unread)?;
         let size = file.size().map_err(unread)?;
         let Content::Database { page, .. } = content_of(&*file, size).map_err(unread)? else {
             let next = "A header is no page: restore the whole database, with --forward all.";

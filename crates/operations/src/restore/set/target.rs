@@ -4,12 +4,12 @@ use super::databases::Restored;
 use super::options::{Options, Target};
 use crate::backup::{Predicate, Refusal, is_in_use};
 use crate::identify::Content;
-use crate::recover::{Inputs, Source, Sources};
+use crate::recover::{Inputs, Source, Sources, open_on_disk};
 use anchorlog_format::database::{DatabaseHeader, DatabaseState};
 use anchorlog_format::log::names::{self, Role};
 use anchorlog_format::units::Signature;
+use anchorlog_storage::File;
 use anchorlog_storage::publish::is_cut_off;
-use anchorlog_storage::{DiskFolder, File, Folder as _};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -216,8 +216,7 @@ pub(super) fn copy_at_hand(onto: Option<&Path>, place: &Path, restored: &[Restor
         [Some(onto.join(place)), named(onto)].into_iter().flatten().collect()
     };
     let path = candidates.into_iter().find(|path| path.is_file() && (one || !onto.is_file()))?;
-    let folder = DiskFolder::read_only(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")));
-    folder.open(Path::new(path.file_name()?)).ok()
+    open_on_disk(&path).ok()
 }
 
 /// What is to be compared is there, and is for one database alone where it is one file.
