@@ -1,8 +1,9 @@
 //! Which traps of the specifications no test cites. `traps.txt` lists all that concern reading or replaying; `docs/testing.md` names those
 //! that no test can cite, and why.
 //!
-//! A test cites a trap in its name (`fn v26_…`) or in a comment (`// traps V26, db-1 D3`). D is numbered anew in each specification, so
-//! that the specification must stand in front of it.
+//! A test cites a trap in its name (`fn v26_…`) or in a comment (`// traps V26, db-1 D3`). What is numbered anew in each specification (C, D, H, O
+//! and P, and the G of the `ops` ones) counts only with the specification in front of it, in a comment; or in a name, where the head of its file
+//! says of which specification the ids in names are (`//! … Ids in names are those of ops-1.`).
 
 use anchorlog_testkit::data::checkout;
 use std::collections::BTreeSet;
@@ -46,7 +47,22 @@ fn ids_of_line(line: &str) -> Vec<String> {
 }
 
 fn named(specification: &str, id: &str) -> String {
-    if id.starts_with('D') { format!("{specification} {id}") } else { id.to_owned() }
+    if is_anew(specification, id) { format!("{specification} {id}") } else { id.to_owned() }
+}
+
+/// Whether other specifications have the same id for something else.
+fn is_anew(specification: &str, id: &str) -> bool {
+    id.starts_with(['C', 'D', 'H', 'O', 'P']) || (id.starts_with('G') && specification.starts_with("ops-"))
+}
+
+/// What the head of a file says before it names the specification of the ids in names.
+const IN_NAMES: &str = "Ids in names are those of ";
+
+/// The specification of the ids in the names of a file's tests; empty: they are the ones that no two specifications have.
+fn in_names(source: &str) -> &str {
+    let head = source.lines().take_while(|line| line.starts_with("//!"));
+    let named = head.filter_map(|line| line.split_once(IN_NAMES)).map(|(_, rest)| rest.trim_end_matches('.'));
+    named.last().unwrap_or_default()
 }
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -65,14 +81,17 @@ fn cited_in(path: &Path) -> Vec<String> {
     let tests_alone = path.components().any(|part| part.as_os_str() == "tests")
         || path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
     let from = if tests_alone { Some(0) } else { source.find("#[cfg(test)]") };
-    from.map(|from| source[from..].lines().flat_map(cited_by_line).collect()).unwrap_or_default()
+    let specification = in_names(&source);
+    from.map(|from| source[from..].lines().flat_map(|line| cited_by_line(line, specification)).collect()).unwrap_or_default()
 }
 
-fn cited_by_line(line: &str) -> Vec<String> {
+/// `specification`: that of ids in names, or empty.
+fn cited_by_line(line: &str, specification: &str) -> Vec<String> {
     let line = line.trim_start();
     if let Some(name) = line.strip_prefix("fn ") {
         let name = name.split('(').next().unwrap_or_default();
-        return name.split('_').map(str::to_uppercase).filter(|word| is_id(word) && !word.starts_with('D')).collect();
+        let ids = name.split('_').map(str::to_uppercase).filter(|word| is_id(word));
+        return ids.filter(|id| !specification.is_empty() || !is_anew("", id)).map(|id| named(specification, &id)).collect();
     }
     line.split_once("//").map(|(_, comment)| ids_of_text(comment)).unwrap_or_default()
 }
@@ -81,9 +100,9 @@ fn cited_by_line(line: &str) -> Vec<String> {
 fn ids_of_text(text: &str) -> Vec<String> {
     let (mut ids, mut specification) = (Vec::new(), "");
     for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|word| !word.is_empty()) {
-        if word.starts_with("db-") || word.starts_with("log-") {
+        if ["db-", "log-", "ops-"].iter().any(|start| word.starts_with(start)) {
             specification = word;
-        } else if is_id(word) && (!word.starts_with('D') || !specification.is_empty()) {
+        } else if is_id(word) && (!specification.is_empty() || !is_anew("", word)) {
             ids.push(named(specification, word));
         }
     }
@@ -91,7 +110,7 @@ fn ids_of_text(text: &str) -> Vec<String> {
 }
 
 fn is_id(word: &str) -> bool {
-    let digits = word.strip_prefix(|letter: char| "DGKLRSVWXYZ".contains(letter)).unwrap_or_default();
+    let digits = word.strip_prefix(|letter: char| "CDGHKLOPRSVWXYZ".contains(letter)).unwrap_or_default();
     (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -111,8 +130,24 @@ mod tests {
     #[test]
     fn ids_are_read_from_lists_names_and_comments() {
         assert_eq!(super::ids_of_line("db-1 D9-D11"), ["db-1 D9", "db-1 D10", "db-1 D11"]);
-        assert_eq!(super::cited_by_line("    fn v1_d2_w30_and_u32_at() {"), ["V1", "W30"]);
-        assert_eq!(super::cited_by_line("// traps db-3 D3, D6, V8 of it; db-1 D2; D"), ["db-3 D3", "db-3 D6", "V8", "db-1 D2"]);
-        assert_eq!(super::cited_by_line("let d3 = 1; // D3"), Vec::<String>::new());
+        assert_eq!(super::ids_of_line("ops-1 G7-G8 P1"), ["ops-1 G7", "ops-1 G8", "ops-1 P1"]);
+        assert_eq!(super::cited_by_line("    fn v1_d2_w30_p3_and_u32_at() {", ""), ["V1", "W30"]);
+        assert_eq!(
+            super::cited_by_line("// traps db-3 D3, D6, V8 of it; db-1 D2; D", ""),
+            ["db-3 D3", "db-3 D6", "V8", "db-1 D2"]
+        );
+        assert_eq!(super::cited_by_line("let d3 = 1; // D3, O4", ""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_each_specification_numbers_anew_counts_only_with_its_specification() {
+        let head = "//! Purge.\n//! What may go. Ids in names are those of ops-1.\n\nuse std;\n";
+        assert_eq!((super::in_names(head), super::in_names("//! Purge.\n")), ("ops-1", ""));
+        assert_eq!(super::cited_by_line("fn g1_o7_p22_it_stays() {", "ops-1"), ["ops-1 G1", "ops-1 O7", "ops-1 P22"]);
+        assert_eq!(super::cited_by_line("fn g1_it_stays() {", ""), ["G1"]);
+        assert_eq!(
+            super::cited_by_line("// traps ops-2 O4, O23; ops-3 H8; log-1 G3", "ops-1"),
+            ["ops-2 O4", "ops-2 O23", "ops-3 H8", "G3"]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod backup;
+pub mod proof;
 pub mod restore;
 pub mod vault;
 
@@ -24,7 +25,7 @@ pub struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done and clean; 1 done, with findings or by consent to loss; 2 wrong usage; \
-3 refused, nothing was touched; 4 failed, nothing was published; 130 interrupted.";
+3 refused, nothing was touched; 4 failed, nothing was published; 130 interrupted. `monitor` has those of Nagios instead.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -47,7 +48,9 @@ pub enum Command {
     /// Restore sets of a vault, or online backup sets made elsewhere
     Restore(restore::RestoreArguments),
     /// Prove sets: restore them for a while, replay, verify, hash every table and compare
-    Drill(restore::DrillArguments),
+    Drill(proof::DrillArguments),
+    /// Say in one line whether the backups are good enough, with exit codes for Nagios
+    Monitor(proof::Monitor),
     /// For every log of a folder: why it must stay, or why it may go
     Chain(backup::ChainArguments),
     /// Move logs that nothing needs and a proved set holds into quarantine

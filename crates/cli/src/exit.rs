@@ -22,6 +22,8 @@ pub enum Exit {
     Failed,
     /// Interrupted; nothing is half done.
     Interrupted,
+    /// What `monitor` ends with: Nagios has codes of its own.
+    Nagios(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Refused => 3,
             Exit::Failed => 4,
             Exit::Interrupted => 130,
+            Exit::Nagios(code) => code,
         })
     }
 }
@@ -116,6 +119,12 @@ impl Trouble {
         }
         let finding = Finding::error(Place::default(), JetCode::DISK_FULL, format!("the output could not be written: {error}"));
         Self { exit: Exit::Failed, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }
+    }
+
+    /// What happened, in a sentence.
+    pub fn into_sentence(self) -> String {
+        let place = self.finding.place.to_string();
+        if place.is_empty() { self.finding.message } else { format!("{place}: {}", self.finding.message) }
     }
 
     /// Tells it, as text on standard error or as JSON on standard output.

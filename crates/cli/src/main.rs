@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Backup(backup) => commands::backup::run(&backup.command, json, arguments.quiet),
         Command::Restore(restore) => commands::restore::run(&restore.command, json, arguments.quiet),
         Command::Drill(drill) => commands::drill::run(&drill, json, arguments.quiet),
+        Command::Monitor(monitor) => commands::monitor::run(&monitor, json),
         Command::Chain(chain) => commands::chain::run(&chain.of, json),
         Command::Purge(purge) => commands::purge::run(&purge, json),
         Command::Demo(demo) => commands::demo::run(&demo, json),

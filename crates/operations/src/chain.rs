@@ -76,9 +76,9 @@ pub struct LogVerdict {
     pub place: PathBuf,
     /// Bytes.
     pub size: u64,
-    /// SHA-256 of them.
+    /// BLAKE3 of them.
     #[serde(serialize_with = "as_hex")]
-    pub sha256: [u8; 32],
+    pub blake3: [u8; 32],
     /// Whether it may go.
     pub safe: bool,
     /// Why it must stay; where it may go, why.
@@ -167,12 +167,12 @@ impl Examined<'_> {
             because.push(format!("nothing needs logs below generation {:#x}", limit.unwrap_or(0)));
             because.extend(holders);
         }
-        LogVerdict { generation, place: log.place.clone(), size: log.size, sha256: log.sha256, safe, because }
+        LogVerdict { generation, place: log.place.clone(), size: log.size, blake3: log.blake3, safe, because }
     }
 
     /// The vaults in which a proved set holds the very bytes of a log.
     fn holders(&self, log: &LogItem) -> Vec<String> {
-        self.vaults.iter().filter_map(|vault| holder(vault, &self.stream.signature, log.facts.generation, &log.sha256)).collect()
+        self.vaults.iter().filter_map(|vault| holder(vault, &self.stream.signature, log.facts.generation, &log.blake3)).collect()
     }
 
     /// What each database of the stream needs: those that are here, and those that the logs name.
@@ -318,9 +318,9 @@ fn named(place: &std::path::Path) -> Option<u32> {
 
 /// The proved set of a vault that holds the very bytes of a closed log, in words.
 #[must_use]
-pub fn holder(vault: &History, signature: &Signature, generation: u32, sha256: &[u8; 32]) -> Option<String> {
+pub fn holder(vault: &History, signature: &Signature, generation: u32, blake3: &[u8; 32]) -> Option<String> {
     let holds = |stored: &crate::sets::StoredLog<'_>| {
-        stored.file.sha256 == *sha256
+        stored.file.blake3 == *blake3
             && stored.file.damage.is_empty()
             && stored.facts.state == LogState::Whole
             && stored.set.proved.is_some_and(|level| level >= Level::L0)

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod identify;
 pub mod inspect;
 pub mod layouts;
+pub mod monitor;
 pub mod purge;
 pub mod recover;
 pub mod restore;

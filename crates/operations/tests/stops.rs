@@ -77,6 +77,7 @@ fn positions(folder: &Path, every: usize) -> Vec<LogPosition> {
     positions.into_iter().step_by(every).collect()
 }
 
+// trap ops-3 O17
 #[test]
 fn every_stop_gives_a_clean_and_sound_database() {
     let work = from_nothing();

@@ -316,6 +316,7 @@ fn z22_without_undo_a_missing_required_log_and_a_missing_database_win_over_the_u
     assert_eq!(Case::one().step("remove db/db1.edb").code(&without_undo()), -1216);
 }
 
+// trap ops-3 O22
 #[test]
 fn z23_584_needs_a_clean_log_end_and_clean_databases_alone_are_579() {
     let clean = Case::of("micro-clean", "before").expect("the set is in every checkout");
@@ -342,6 +343,7 @@ fn z28_damage_below_the_checkpoint_is_not_seen_and_without_it_the_lowest_log_is_
 }
 
 // trap db-1 D22
+// trap ops-2 O2
 #[test]
 fn d22_a_file_out_of_an_online_backup_is_544_and_not_550() {
     let case = Case::of("backup-stream-4k", "full").expect("the set is in every checkout");
@@ -351,6 +353,7 @@ fn d22_a_file_out_of_an_online_backup_is_544_and_not_550() {
 }
 
 // trap db-1 D15
+// trap ops-2 O3
 #[test]
 fn d15_the_trailer_of_a_streamed_copy_is_no_bad_page() {
     let case = Case::of("backup-stream-4k", "full").expect("the set is in every checkout");

@@ -639,6 +639,7 @@ fn shrink_of(root: &Path) -> Option<(LogPosition, u32)> {
     })
 }
 
+// trap ops-2 O10
 #[test]
 fn v22_a_shrink_is_redone_up_to_the_last_resize_of_the_header_and_passed_over_behind_it() {
     // The last: a format that does not know the last resize, inside the required range.

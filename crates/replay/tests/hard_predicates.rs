@@ -1,4 +1,5 @@
 //! Each predicate of a restore broken on its own, by small changes to copies of the engine's sets (`ops-3 §3, §4`).
+//! Ids in names are those of ops-3.
 
 mod common;
 
@@ -151,6 +152,7 @@ fn h8_a_database_without_a_readable_header_is_no_database() {
     assert_eq!(error.jet.0, -1206);
 }
 
+// trap ops-2 O4
 #[test]
 fn h8_a_trailer_that_was_cut_off_is_a_bad_patch_page() {
     // Trap O4 of ops-2.
@@ -201,6 +203,7 @@ fn h9_logs_that_begin_behind_the_start_of_the_backup_begin_too_high() {
     assert_eq!(refused(&work), ("H9", -554));
 }
 
+// trap ops-2 O6
 #[test]
 fn h10_w34_logs_that_end_before_the_backup_did_end_too_low_and_nothing_is_written() {
     let Some(mut work) = full() else { return };
@@ -214,6 +217,7 @@ fn h10_w34_logs_that_end_before_the_backup_did_end_too_low_and_nothing_is_writte
     assert_eq!(work.code(), 0);
 }
 
+// trap ops-2 O5
 #[test]
 fn o8_a_header_that_an_earlier_restore_completed_with_more_logs_says_so() {
     let Some(work) = full() else { return };
@@ -223,6 +227,7 @@ fn o8_a_header_that_an_earlier_restore_completed_with_more_logs_says_so() {
     assert!(error.reason.contains("raw copy"), "{error}");
 }
 
+// trap ops-3 O9
 #[test]
 fn h11_the_header_is_completed_for_the_range_and_a_time_that_nobody_knows_is_empty() {
     let Some(mut work) = full() else { return };

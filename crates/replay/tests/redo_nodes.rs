@@ -472,6 +472,7 @@ fn a_flag_insert_with_new_data_is_taken_back_in_two_steps() {
     assert_eq!(bench.lines(30), [(b"k".to_vec(), b"data".to_vec(), NodeFlags::DELETED.0)]);
 }
 
+// trap ops-2 O20
 #[test]
 fn a_scrub_of_an_unused_page_leaves_no_line_and_one_of_a_used_page_overwrites_what_it_names() {
     let lines = [("a", "secret", NodeFlags::DELETED), line("b", "kept")];

@@ -206,6 +206,7 @@ fn w27_generation_by_generation_without_undo_gives_what_one_pass_gives() {
     assert!(sets > 0);
 }
 
+// trap ops-3 O18
 #[test]
 fn a_time_means_the_last_position_written_by_then_and_says_how_exact_that_is() {
     let Some(set) = engine_set("lost-4k-waypoint") else { return };

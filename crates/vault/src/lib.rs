@@ -47,6 +47,22 @@ pub trait Vault: Send + Sync {
     /// # Errors
     /// No such set; damage; the storage's.
     fn attachments(&self, set: &SetId) -> Result<Vec<Attachment>>;
+    /// Adds a small document of the vault itself, which belongs to no set: it stands beside older ones of its name, and no set that is
+    /// forgotten takes it along.
+    ///
+    /// # Errors
+    /// A vault that keeps none; another client's exclusive lock; the storage's.
+    fn keep(&self, name: &Name, bytes: &[u8]) -> Result<()> {
+        let _ = bytes;
+        Err(Error::Unsupported(format!("this vault keeps no documents of its own: {name}")))
+    }
+    /// The documents of the vault itself, oldest first.
+    ///
+    /// # Errors
+    /// Damage; the storage's.
+    fn documents(&self) -> Result<Vec<Attachment>> {
+        Ok(Vec::new())
+    }
     /// Forgets sets, with their attachments; the bytes that no set needs go with the next prune.
     ///
     /// # Errors
@@ -56,6 +72,11 @@ pub trait Vault: Send + Sync {
 
 /// A set being written.
 pub trait SetWriter {
+    /// Tells of a set of which streams of the same names are much the same, the likeliest first: what has not changed there is stored
+    /// without much work. A set that is not there, or cannot be read, changes nothing.
+    fn resembles(&mut self, set: &SetId) {
+        let _ = set;
+    }
     /// Stores a stream to its end. An error of the source is the set's: it cannot be published any more.
     ///
     /// # Errors
@@ -85,5 +106,23 @@ pub trait StreamReader: Send + Sync {
     fn known(&self, offset: u64) -> Result<Option<KnownPiece>> {
         let _ = offset;
         Ok(None)
+    }
+    /// All bytes in order, in pieces of up to 4 MiB; `each` ends it with `false`. Returns whether it came to the end.
+    ///
+    /// # Errors
+    /// As [`StreamReader::read_at`].
+    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<bool> {
+        let (mut buffer, mut offset) = (vec![0; 1 << 20], 0);
+        loop {
+            let read = self.read_at(offset, &mut buffer)?;
+            let bytes = buffer.get(..read).unwrap_or_default();
+            if bytes.is_empty() {
+                return Ok(true);
+            }
+            if !each(bytes) {
+                return Ok(false);
+            }
+            offset += read as u64;
+        }
     }
 }

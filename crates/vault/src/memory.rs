@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub struct MemoryVault {
     sets: Mutex<Vec<Set>>,
+    documents: Mutex<Vec<Attachment>>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +70,15 @@ impl Vault for MemoryVault {
     fn attachments(&self, set: &SetId) -> Result<Vec<Attachment>> {
         self.find(set, |set| set.attachments.clone())
     }
+    fn keep(&self, name: &Name, bytes: &[u8]) -> Result<()> {
+        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = documents.last().map_or(0, |last| last.time + 1);
+        documents.push(Attachment { name: name.clone(), time, bytes: bytes.to_vec() });
+        Ok(())
+    }
+    fn documents(&self) -> Result<Vec<Attachment>> {
+        Ok(self.documents.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
     fn forget(&self, sets: &[SetId]) -> Result<()> {
         let mut all = self.lock();
         if let Some(unknown) = sets.iter().find(|id| all.iter().all(|set| set.id != **id)) {
@@ -101,7 +111,7 @@ impl SetWriter for Writer<'_> {
             return Err(Error::Source(name.clone(), error));
         }
         let size = bytes.len() as u64;
-        let receipt = Receipt { bytes: size, sha256: Sha256::digest(&bytes).into(), stored: size };
+        let receipt = Receipt { bytes: size, blake3: blake3::hash(&bytes).into(), stored: size };
         self.streams.insert(name.clone(), Arc::new(bytes));
         Ok(receipt)
     }

@@ -144,8 +144,8 @@ pub struct SetSummary {
 pub struct Receipt {
     /// Bytes read from the source, and stored.
     pub bytes: u64,
-    /// SHA-256 of them.
-    pub sha256: [u8; 32],
+    /// BLAKE3 of them.
+    pub blake3: [u8; 32],
     /// Bytes that the vault grew by, compressed; the rest was there already.
     pub stored: u64,
 }

@@ -53,7 +53,7 @@ fn the_same_operations_have_the_same_answers_as_in_memory() {
                         let stored = writer.stream(&name(stream), &mut &bytes(random.next() % 3, size)[..]);
                         answers.push(
                             stored
-                                .map(|receipt| format!("{} {:?}", receipt.bytes, receipt.sha256))
+                                .map(|receipt| format!("{} {:?}", receipt.bytes, receipt.blake3))
                                 .map_err(|error| error.to_string()),
                         );
                     }
@@ -305,4 +305,86 @@ fn pieces_of_a_stream_are_known_by_their_hashes_from_its_start_to_its_end() {
         }
         assert_eq!(next, 700_001);
     }
+}
+/// A stream with one byte changed in every so-many-th chunk.
+fn changed(bytes: &[u8], chunk: usize, every: usize) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
+    for at in (0..bytes.len()).step_by(chunk * every) {
+        changed[at] ^= 1;
+    }
+    changed
+}
+
+#[test]
+fn what_resembles_another_set_is_stored_the_same_as_if_it_did_not() {
+    const CHUNK: usize = 64 << 10;
+    // One segment, several, and a stream that grew over the size of a segment.
+    for (before, after) in [(700_000, 700_000), (3 << 20, 3 << 20), (5 << 20, (5 << 20) + 77), (900_000, 3 << 20)] {
+        let old = bytes(1, before);
+        let mut new = changed(&bytes(1, before.max(after)), CHUNK, 5);
+        new.truncate(after);
+        let mut snapshots = Vec::new();
+        for hint in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let vault = create(folder.path()).with_segment_size(1 << 20);
+            let (first, _) = publish(&vault, new_set(1), &[("db", &old)]);
+            let mut writer = vault.begin_set(new_set(2)).unwrap();
+            if hint {
+                // A set that is not there changes nothing.
+                writer.resembles(&SetId::parse(&"00".repeat(32)).unwrap());
+                writer.resembles(&first);
+            }
+            let receipt = writer.stream(&name("db"), &mut &new[..]).unwrap();
+            assert_eq!((receipt.bytes, receipt.blake3), (after as u64, *blake3::hash(&new).as_bytes()));
+            let set = writer.publish(b"{}").unwrap();
+            assert!(read(&vault, &set, "db").unwrap() == new, "{before} {after} {hint}");
+            snapshots.push((receipt.stored, vault.check(anchorlog_vault::restic::Depth::All).unwrap().damage));
+        }
+        assert_eq!(snapshots[0], snapshots[1]);
+        assert!(snapshots[0].1.is_empty());
+    }
+}
+
+#[test]
+fn a_chunk_that_was_lost_since_is_stored_anew_whatever_the_set_resembles() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = bytes(3, 2 << 20);
+    let (first, _) = publish(&create(folder.path()), new_set(1), &[("db", &stream)]);
+    let is_large = |path: &&std::path::PathBuf| fs::metadata(path).unwrap().len() > 100_000;
+    objects(folder.path(), "data").iter().filter(is_large).for_each(|pack| fs::remove_file(pack).unwrap());
+    let vault = open(folder.path());
+    assert!(read(&vault, &first, "db").is_err());
+    let mut writer = vault.begin_set(new_set(2)).unwrap();
+    writer.resembles(&first);
+    assert!(writer.stream(&name("db"), &mut &stream[..]).unwrap().stored > 500_000);
+    let set = writer.publish(b"{}").unwrap();
+    assert!(read(&vault, &set, "db").unwrap() == stream);
+    assert!(read(&vault, &first, "db").unwrap() == stream);
+}
+
+#[test]
+fn a_stream_is_read_whole_in_order_until_its_reader_has_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = bytes(4, (9 << 20) + 123);
+    let vault = create(folder.path()).with_segment_size(1 << 20);
+    let (set, _) = publish(&vault, new_set(1), &[("db", &stream), ("empty", b"")]);
+    let reader = vault.open_stream(&set, &name("db")).unwrap();
+    let mut whole = Vec::new();
+    let mut all = |bytes: &[u8]| {
+        whole.extend_from_slice(bytes);
+        true
+    };
+    assert!(reader.read_all(&mut all).unwrap());
+    assert!(whole == stream);
+    let mut pieces = 0;
+    assert!(
+        !reader
+            .read_all(&mut |_| {
+                pieces += 1;
+                pieces < 2
+            })
+            .unwrap()
+    );
+    assert_eq!(pieces, 2);
+    assert!(vault.open_stream(&set, &name("empty")).unwrap().read_all(&mut |_| panic!("nothing is there")).unwrap());
 }

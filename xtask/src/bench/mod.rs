@@ -7,6 +7,7 @@ mod replay;
 mod run;
 mod transaction;
 mod tree;
+mod vault;
 mod verify;
 
 pub use replay::child as replay_in_place;
@@ -30,8 +31,13 @@ struct Workshop {
 
 type Bench = fn(&Workshop, &mut Page) -> Result<(), String>;
 
-const BENCHES: [(&str, Bench); 4] =
-    [("checksums", verify::checksums), ("verify", verify::everything), ("parse", replay::parse), ("replay", replay::replay)];
+const BENCHES: [(&str, Bench); 5] = [
+    ("checksums", verify::checksums),
+    ("verify", verify::everything),
+    ("parse", replay::parse),
+    ("replay", replay::replay),
+    ("vault", vault::vault),
+];
 
 /// Runs all benches, or those named; the page is written when all were run at full size.
 ///

@@ -76,9 +76,14 @@ pub struct Common {
     /// A file that must be there
     #[arg(long, value_name = "FILE")]
     pub configured: Vec<PathBuf>,
+    #[command(flatten)]
+    pub proof_key: super::proof::ProofKeyFrom,
     /// Words for people, kept with the set
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub label: String,
+    /// Do not read the set back once it is published: it counts as not proved until a drill does
+    #[arg(long)]
+    pub prove_later: bool,
     /// Read at most so many MiB a second
     #[arg(long, value_name = "MIB")]
     pub limit: Option<u64>,
@@ -99,6 +104,9 @@ pub struct Offline {
     /// You vouch that nothing has the files open, where locks cannot tell; it is kept with the set
     #[arg(long)]
     pub assume_dismounted: bool,
+    /// Hash every row of the databases as well, before they are mounted again: drills compare what they restore with that
+    #[arg(long, conflicts_with = "prove_later")]
+    pub hash_rows: bool,
 }
 
 #[derive(Debug, Args)]

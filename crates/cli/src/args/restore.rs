@@ -87,6 +87,9 @@ pub struct RestoreSet {
     /// Publish the result although pages of it are damaged
     #[arg(long)]
     pub keep_damage: bool,
+    /// Verify trees and rows of databases as well that nothing was replayed on
+    #[arg(long)]
+    pub verify: bool,
     /// Put the database of a domain controller back in its place all the same
     #[arg(long)]
     pub domain_controller: bool,
@@ -160,28 +163,6 @@ pub struct RestoreOnline {
     /// Words for people, kept in Restore.env
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub annotation: String,
-    #[command(flatten)]
-    pub effort: Effort,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  anchorlog drill latest --vault V --scratch /var/tmp      restored, replayed, verified, every table hashed and compared
-  anchorlog drill --all --vault V --scratch /var/tmp       every set, one after the other
-
-What a drill proves is attached to the set, and `sets ls` shows it. Nothing is left in the scratch folder.")]
-pub struct DrillArguments {
-    /// Sets, by the beginning of their names, or `latest`
-    #[arg(required_unless_present = "all")]
-    pub sets: Vec<String>,
-    /// Every set
-    #[arg(long, conflicts_with = "sets")]
-    pub all: bool,
-    #[command(flatten)]
-    pub at: At,
-    /// Where the sets are restored for a while
-    #[arg(long, value_name = "DIR")]
-    pub scratch: PathBuf,
     #[command(flatten)]
     pub effort: Effort,
 }

@@ -58,6 +58,9 @@ pub struct Init {
     /// Make a key file of 256 random bits there, and use it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["password_file", "key_file"])]
     pub new_key_file: Option<PathBuf>,
+    /// Make the key that signs proofs there, and leave only its public half in the vault; without this it lies in the vault
+    #[arg(long, value_name = "FILE")]
+    pub new_proof_key: Option<PathBuf>,
     /// Size of a chunk, fixed for ever: 64 KiB finds the most that is alike, from some 200 GB on 256 is better
     #[arg(long, value_name = "KIB", default_value_t = 64)]
     pub chunk: usize,
@@ -80,6 +83,8 @@ pub enum KeyCommand {
     Add(KeyAdd),
     /// Take a key away
     Remove(KeyRemove),
+    /// The public half of the key that signs proofs: note it down elsewhere, and give it to auditors
+    Proof(super::proof::KeyProof),
 }
 
 #[derive(Debug, Args)]

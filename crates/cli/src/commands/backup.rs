@@ -1,5 +1,6 @@
 //! `anchorlog backup`: offline, of a snapshot, of logs alone; online sets made elsewhere.
 
+use super::proof_key;
 use super::vault::{open, stored, trouble};
 use crate::args::backup::{BackupCommand, Common, Files, Import, LogsOnly, OnlineKind};
 use crate::exit::{Exit, Trouble};
@@ -22,8 +23,10 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
         BackupCommand::Logs(logs) => &logs.common,
         BackupCommand::Import(import) => &import.common,
     };
-    let vault: Arc<dyn Vault> = Arc::new(open(&common.at)?);
-    let (options, inputs) = (options(command), inputs(command));
+    let vault = open(&common.at)?;
+    let proof_key = proof_key::given(&common.proof_key, &vault)?;
+    let vault: Arc<dyn Vault> = Arc::new(vault);
+    let (options, inputs) = (Options { proof_key, ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
     if let BackupCommand::Offline(offline) = command
         && !common.dry_run
@@ -103,6 +106,7 @@ fn options(command: &BackupCommand) -> Options {
     let of = |common: &Common| Options {
         configured: common.configured.clone(),
         bytes_per_second: common.limit.map(|mebibytes| mebibytes.saturating_mul(1 << 20)),
+        prove_later: common.prove_later,
         host: now::host(),
         label: common.label.clone(),
         ..Options::default()
@@ -110,9 +114,11 @@ fn options(command: &BackupCommand) -> Options {
     let with =
         |files: &Files, common: &Common| Options { without: files.without.clone(), keep_damage: files.keep_damage, ..of(common) };
     match command {
-        BackupCommand::Offline(offline) => {
-            Options { assume_dismounted: offline.assume_dismounted, ..with(&offline.files, &offline.common) }
-        }
+        BackupCommand::Offline(offline) => Options {
+            assume_dismounted: offline.assume_dismounted,
+            hash_rows: offline.hash_rows,
+            ..with(&offline.files, &offline.common)
+        },
         BackupCommand::Snapshot(snapshot) => Options {
             scratch: snapshot.scratch.clone(),
             accept_loss: snapshot.accept_loss,

@@ -1,13 +1,13 @@
 //! `anchorlog drill`: sets proved by restoring them.
 
+use super::proof_key;
 use super::restore::failed;
 use super::vault::{find, open, trouble};
-use crate::Outcome;
-use crate::args::restore::DrillArguments;
+use crate::args::proof::DrillArguments;
 use crate::exit::{Exit, Trouble};
 use crate::progress::Shown;
-use crate::{interrupt, now};
-use anchorlog_operations::restore::set::{Options, drill};
+use crate::{Outcome, interrupt, now, render};
+use anchorlog_operations::restore::set::{Error, Options, Sample, drill, sample};
 use anchorlog_operations::sets::History;
 use anchorlog_vault::{SetId, Vault};
 use serde_json::json;
@@ -16,27 +16,30 @@ use std::sync::Arc;
 
 pub fn run(arguments: &DrillArguments, as_json: bool, quiet: bool) -> Outcome {
     let vault = open(&arguments.at)?;
+    let key = proof_key::given(&arguments.proof_key, &vault)?;
     let named: Vec<SetId> = arguments.sets.iter().map(|set| find(&vault, set)).collect::<Result<_, _>>()?;
     let vault: Arc<dyn Vault> = Arc::new(vault);
     let history = History::read(&*vault).map_err(|error| trouble(&error))?;
-    // Logs alone are proved with the sets that they are rolled forward from.
-    let with_databases = history.sets.iter().filter(|set| set.manifest.kind.has_databases()).map(|set| set.id.clone());
-    let sets: Vec<SetId> = if arguments.all { with_databases.collect() } else { named };
+    let some = arguments.sample.or(arguments.all.then_some(Sample::All));
+    let sets = some.map_or(named, |some| sample(&history, some, arguments.seed));
+    let mut out = io::stdout().lock();
+    if arguments.dry_run {
+        for known in sets.iter().filter_map(|id| history.sets.iter().find(|known| known.id == *id)) {
+            let line = json!({ "set": known.id.as_str(), "proof": known.best_proof() });
+            if as_json { writeln!(out, "{line}")? } else { writeln!(out, "would drill {}", render::sets::title(known))? }
+        }
+        return Ok(Exit::Done);
+    }
     let options =
         Options { cache_bytes: arguments.effort.cache_bytes(), threads: arguments.effort.threads(), ..Options::default() };
     interrupt::careful();
-    let mut out = io::stdout().lock();
     let mut broken = 0;
     for set in &sets {
         let mut shown = Shown::new(as_json, quiet);
-        match drill(&vault, &history, set, &arguments.scratch, &options, &now::ambient(), &mut shown) {
+        match drill(&vault, &history, set, &arguments.scratch, &options, key.as_ref(), &now::ambient(), &mut shown) {
             Ok(drilled) if as_json => writeln!(out, "{}", json!({ "drill": drilled }))?,
-            Ok(drilled) => {
-                let tables: usize = drilled.replay.contents.iter().map(|contents| contents.tables.len()).sum();
-                let compared = if drilled.compared { "equal to its first proof" } else { "its first proof" };
-                writeln!(out, "set {} is proved to level {:?}: {tables} tables, {compared}", drilled.set, drilled.level)?;
-            }
-            Err(anchorlog_operations::restore::set::Error::Interrupted) => return Err(Trouble::interrupted()),
+            Ok(drilled) => write!(out, "{}", render::sets::drilled(&drilled))?,
+            Err(Error::Interrupted) => return Err(Trouble::interrupted()),
             // The others are tried all the same.
             Err(error) if sets.len() > 1 => {
                 broken += 1;

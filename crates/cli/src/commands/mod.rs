@@ -9,6 +9,8 @@ pub mod explain;
 pub mod hard;
 pub mod inspect;
 pub mod page;
+pub mod monitor;
+pub mod proof_key;
 pub mod purge;
 pub mod recover;
 pub mod restore;

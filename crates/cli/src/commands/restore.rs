@@ -94,6 +94,7 @@ fn options(arguments: &RestoreSet, kind: Kind) -> Options {
         onto: arguments.onto.clone(),
         accept_loss: arguments.accept_loss,
         keep_damage: arguments.keep_damage,
+        verify: arguments.verify,
         domain_controller: arguments.domain_controller,
         assume_dismounted: arguments.assume_dismounted,
         cache_bytes: arguments.effort.cache_bytes(),

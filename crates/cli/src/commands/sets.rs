@@ -4,7 +4,7 @@ use super::vault::{find, open, trouble};
 use crate::args::vault::{SetsCat, SetsCommand, SetsLs};
 use crate::exit::{Exit, Trouble};
 use crate::{Outcome, render};
-use anchorlog_operations::sets::History;
+use anchorlog_operations::sets::{History, Reaches};
 use anchorlog_vault::{Name, Vault as _};
 use serde_json::json;
 use std::io::{self, Write as _};
@@ -23,13 +23,18 @@ fn list(ls: &SetsLs, as_json: bool) -> Outcome {
     let vault = open(&ls.at)?;
     let history = History::read(&vault).map_err(|error| trouble(&error))?;
     let mut out = io::stdout().lock();
+    let mut reaches = Reaches::default();
     for set in &history.sets {
+        let reach = reaches.of(&history, set);
         if as_json {
             let made = jiff::Timestamp::from_millisecond(set.summary.made.time).ok().map(|time| time.to_string());
-            let line = json!({ "set": set.id.as_str(), "made": made, "proved": set.proved, "manifest": set.manifest });
+            let bytes: u64 = set.manifest.files.iter().map(|file| file.size).sum();
+            let line = json!({ "set": set.id.as_str(), "made": made, "label": set.summary.made.label, "proved": set.proved,
+                "proof": set.best_proof(), "proofs": set.proofs, "bytes": bytes, "stored": set.manifest.stored, "restorable": reach,
+                "ends": set.ends, "manifest": set.manifest });
             writeln!(out, "{line}")?;
         } else {
-            write!(out, "{}", render::sets::line(set))?;
+            write!(out, "{}", render::sets::line(set, &reach))?;
         }
     }
     for (place, reason) in &history.unreadable {

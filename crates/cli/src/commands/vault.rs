@@ -1,12 +1,14 @@
 //! `anchorlog vault`, and how every other command opens one.
 
+use super::proof_key;
 use crate::Outcome;
 use crate::args::vault::{At, CheckVault, Forget, Init, KeyCommand, SecretFrom, VaultCommand};
 use crate::exit::{Exit, Trouble};
 use crate::render;
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
-use anchorlog_vault::restic::{CreateOptions, Depth, Id, ResticVault, Secret};
+use anchorlog_operations::sets::ProofKeys;
+use anchorlog_vault::restic::{CreateOptions, Depth, Id, KEY_FILE_COST, ResticVault, Secret};
 use anchorlog_vault::{Error, SetId, Vault as _};
 use serde_json::json;
 use std::fs;
@@ -53,9 +55,14 @@ fn secret_in(path: &Path) -> Result<Secret, Trouble> {
     Secret::key_file(&bytes).ok_or_else(empty)
 }
 
-/// Makes a key file that only its owner may read; one that is there stays.
 fn new_key_file(path: &Path) -> Result<Secret, Trouble> {
     let text = Secret::new_key_file().map_err(|error| Trouble::reading(path, &error))?;
+    write_key_file(path, &text)?;
+    secret_in(path)
+}
+
+/// Makes a key file that only its owner may read; one that is there stays.
+pub(super) fn write_key_file(path: &Path, text: &str) -> Result<(), Trouble> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -64,26 +71,42 @@ fn new_key_file(path: &Path) -> Result<Secret, Trouble> {
         options.mode(0o600);
     }
     let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.map_err(|error| Trouble::reading(path, &error))?;
-    secret_in(path)
+    written.map_err(|error| Trouble::reading(path, &error))
 }
+
+/// What a try of a password costs.
+const PASSWORD_COST: u8 = 17;
 
 fn make(init: &Init, as_json: bool) -> Outcome {
     let secret = match &init.new_key_file {
         Some(path) => new_key_file(path)?,
         None => secret(&init.secret)?,
     };
-    let options =
-        CreateOptions { chunk_size: init.chunk.saturating_mul(1024), append_only: init.append_only, ..CreateOptions::default() };
-    ResticVault::create(&init.vault, &secret, options).map_err(|error| trouble(&error))?;
+    let options = CreateOptions {
+        chunk_size: init.chunk.saturating_mul(1024),
+        append_only: init.append_only,
+        kdf_cost: if init.new_key_file.is_some() { KEY_FILE_COST } else { PASSWORD_COST },
+        ..CreateOptions::default()
+    };
+    let proof_key = init.new_proof_key.as_deref().map(proof_key::make).transpose()?;
+    let vault = ResticVault::create(&init.vault, &secret, options).map_err(|error| trouble(&error))?;
+    let signs = proof_key::settle(&vault, proof_key.as_ref())?;
     let mut out = io::stdout().lock();
     if as_json {
-        writeln!(out, "{}", json!({ "vault": init.vault, "chunk": options.chunk_size, "append_only": options.append_only }))?;
+        let line =
+            json!({ "vault": init.vault, "chunk": options.chunk_size, "append_only": options.append_only, "proof_key": signs });
+        writeln!(out, "{line}")?;
         return Ok(Exit::Done);
     }
     writeln!(out, "{} is a vault now.", init.vault.display())?;
     if let Some(path) = &init.new_key_file {
         writeln!(out, "Its key is {}: keep a copy elsewhere. Without it nothing in the vault can be read.", path.display())?;
+    }
+    if let Some(signs) = signs {
+        writeln!(out, "Proofs are signed, and verified with the key {signs}: note it down elsewhere.")?;
+    }
+    if let Some(path) = &init.new_proof_key {
+        writeln!(out, "What signs them is {}: backups and drills take it with --proof-key.", path.display())?;
     }
     Ok(Exit::Done)
 }
@@ -105,16 +128,17 @@ fn keys(command: &KeyCommand, as_json: bool) -> Outcome {
                 }
             }
         }
+        KeyCommand::Proof(proof) => return proof_key::show(proof, as_json),
         KeyCommand::Add(add) => {
             let vault = open(&add.at)?;
-            let secret = match (&add.make_key_file, &add.new_password_file) {
-                (Some(path), _) => new_key_file(path)?,
-                (None, Some(path)) => secret_in(path)?,
+            let (secret, cost) = match (&add.make_key_file, &add.new_password_file) {
+                (Some(path), _) => (new_key_file(path)?, KEY_FILE_COST),
+                (None, Some(path)) => (secret_in(path)?, PASSWORD_COST),
                 (None, None) => {
                     return Err(Trouble::usage("no new password or key is named", "Name one with --new-password-file."));
                 }
             };
-            let id = vault.add_key(&secret, CreateOptions::default().kdf_cost).map_err(|error| trouble(&error))?.to_string();
+            let id = vault.add_key(&secret, cost).map_err(|error| trouble(&error))?.to_string();
             if as_json {
                 writeln!(out, "{}", json!({ "key": id }))?;
             } else {
@@ -168,6 +192,7 @@ fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
         (false, None) => Depth::Metadata,
     };
     let report = vault.check(depth).map_err(|error| trouble(&error))?;
+    let keys = ProofKeys::read(&vault).map_err(|error| trouble(&error))?;
     let mut out = io::stdout().lock();
     for damage in &report.damage {
         let line = json!({ "damage": { "place": damage.place.to_string(), "reason": damage.reason } });
@@ -175,7 +200,7 @@ fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
     }
     if as_json {
         let line = json!({ "snapshots": report.snapshots, "packs": report.packs, "unreferenced_packs": report.unreferenced_packs,
-            "bytes_read": report.bytes_read, "damaged": report.damage.len() });
+            "bytes_read": report.bytes_read, "damaged": report.damage.len(), "proof_keys": keys.public });
         writeln!(out, "{line}")?;
     } else {
         let read = if depth == Depth::Metadata {
@@ -184,6 +209,9 @@ fn check_vault(check: &CheckVault, as_json: bool) -> Outcome {
             format!("{} were read", render::bytes(report.bytes_read))
         };
         writeln!(out, "{} snapshots, {} packs, {} damaged places; {read}", report.snapshots, report.packs, report.damage.len())?;
+        for key in &keys.public {
+            writeln!(out, "proofs are signed with {key}")?;
+        }
         if report.unreferenced_packs > 0 {
             writeln!(out, "note: {} packs are in no index: what stopped programs left", report.unreferenced_packs)?;
         }
@@ -223,7 +251,7 @@ pub fn trouble(error: &Error) -> Trouble {
             "Wait until it is done, and try again. A lock whose program is gone is passed over after thirty minutes.",
         )),
         Error::Damaged(_) => Trouble::failed(say(
-            "`anchorlog vault check --data` tells what else is damaged. A new full set of the same data brings back what is missing.",
+            "`anchorlog vault check --data` tells what else is damaged. Move the damaged objects away: a new full set of the same data then stores anew what they held.",
         )),
         Error::Source(..) => Trouble::failed(say("Nothing was published. Look after the source, and try again.")),
         _ => Trouble::failed(say("Look after the storage of the vault, and try again.")),

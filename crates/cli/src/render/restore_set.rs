@@ -44,6 +44,11 @@ pub fn report(report: &Report) -> String {
         let (copy, vault) = (super::bytes(origins.from_copy), super::bytes(origins.from_vault));
         text.push_str(&format!("{copy} came from the copy at hand, {vault} from the vault\n"));
     }
+    if report.recovery.run.is_none() && report.recovery.databases.iter().all(|database| database.proof.is_none()) {
+        text.push_str(
+            "Each byte is what was backed up, and each page was verified; `--verify` looks at trees and rows as well.\n",
+        );
+    }
     for file in &report.not_given_back {
         text.push_str(&format!("note: owner, rights or times could not be given back: {file}\n"));
     }

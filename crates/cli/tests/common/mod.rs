@@ -1,6 +1,7 @@
 //! Running the program on copies of sets.
 #![allow(dead_code, reason = "each test uses a part")]
 
+#[allow(unused_imports, reason = "each test uses a part")]
 pub use anchorlog_testkit::data::contents;
 use anchorlog_testkit::data::{self, EngineSet};
 use anchorlog_testkit::dump_text::{engine_dumps, first_difference};

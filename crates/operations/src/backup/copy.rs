@@ -1,4 +1,4 @@
-//! A file on its way into the vault: hashed, verified, paced, and interrupted where that is asked for.
+//! A file on its way into the vault: verified, paced, and interrupted where that is asked for.
 
 use super::pages::PageCheck;
 use super::progress::{Pace, Progress};
@@ -33,7 +33,8 @@ pub(super) struct FileReader<'f, 'p> {
     file: Arc<dyn File>,
     follow: &'f mut Follow<'p>,
     pub pages: Option<PageCheck>,
-    digest: Sha256,
+    /// SHA-256, where the file is to be compared with what was replayed.
+    digest: Option<Sha256>,
     buffer: Vec<u8>,
     /// The part of the buffer that was not handed out yet.
     rest: std::ops::Range<usize>,
@@ -41,17 +42,25 @@ pub(super) struct FileReader<'f, 'p> {
 }
 
 impl<'f, 'p> FileReader<'f, 'p> {
-    pub(super) fn new(name: &'f str, file: Arc<dyn File>, follow: &'f mut Follow<'p>, pages: Option<PageCheck>) -> Self {
-        Self { name, file, follow, pages, digest: Sha256::new(), buffer: vec![0; CHUNK], rest: 0..0, offset: 0 }
+    pub(super) fn new(
+        name: &'f str,
+        file: Arc<dyn File>,
+        follow: &'f mut Follow<'p>,
+        pages: Option<PageCheck>,
+        hashed: bool,
+    ) -> Self {
+        Self { name, file, follow, pages, digest: hashed.then(Sha256::new), buffer: vec![0; CHUNK], rest: 0..0, offset: 0 }
     }
-    /// Bytes read, their hash, and what was seen of the pages.
-    pub(super) fn end(self) -> (u64, [u8; 32], Option<PageCheck>) {
-        (self.offset, self.digest.finalize().into(), self.pages)
+    /// Bytes read, their SHA-256 where it was asked for, and what was seen of the pages.
+    pub(super) fn end(self) -> (u64, Option<[u8; 32]>, Option<PageCheck>) {
+        (self.offset, self.digest.map(|digest| digest.finalize().into()), self.pages)
     }
     fn fill(&mut self) -> io::Result<()> {
         let read = self.file.read_at(self.offset, &mut self.buffer)?;
         let bytes = &self.buffer[..read];
-        self.digest.update(bytes);
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
         if let Some(pages) = &mut self.pages {
             pages.take(bytes);
         }

@@ -157,7 +157,7 @@ fn joins(stream: &StreamItem, history: &History) -> Option<Predicate> {
         let generation = log.facts.generation;
         let before = generation.checked_sub(1)?;
         let leads = stored(before).next().is_none() || stored(before).any(|before| before.facts.links_to(&log.facts));
-        let same = stored(generation).all(|stored| stored.file.sha256 == log.sha256);
+        let same = stored(generation).all(|stored| stored.file.blake3 == log.blake3);
         let what = if leads { "has another content than the one in the vault" } else { "does not continue the one in the vault" };
         (!leads || !same).then(|| format!("generation {generation:#x} {what}"))
     });

@@ -8,10 +8,12 @@ use super::plan::{Item, Phase, Plan};
 use super::predicate::{Predicate, Refusal};
 use super::progress::{Pace, Progress};
 use super::record::manifest_of;
+use super::rows::{HashedRows, hash_rows};
 use super::{Error, LogItem, Sources, StreamItem};
 use crate::sets::facts::LogState;
 use crate::sets::manifest::{FilePart, Kind, Level, Manifest, Moment, Note, Role};
 use crate::sets::proof::{Proof, ReadBack, ReadBackError, ReplayProof, mark_end, read_back};
+use crate::sets::{DatabaseFacts, ProofKey, ProofKeys};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
@@ -93,6 +95,8 @@ pub(super) fn make_with(
     if !broken.is_empty() {
         return Err(Error::Refused(broken));
     }
+    // A key that is none of this vault's is told before anything is copied.
+    let key = ProofKeys::signer(vault, plan.options.proof_key.as_ref(), ambient.now().into())?;
     let mut follow = Follow { progress, pace: Pace::new(plan.options.bytes_per_second), stopped: false };
     let replay = match plan.kind {
         Kind::Snapshot => super::snapshot::prove(plan, sources, ambient, &mut follow)?,
@@ -105,7 +109,7 @@ pub(super) fn make_with(
         databases_copied();
     };
     let logs = plan.streams.iter().flat_map(StreamItem::logs).map(|log| (log.place.as_path(), log)).collect();
-    let run = Run { plan, sources, ambient, replay: replay.as_ref(), begun: ambient.now().into(), logs };
+    let run = Run { plan, sources, ambient, replay: replay.as_ref(), key, begun: ambient.now().into(), logs };
     match run.copy(vault, &mut follow, &mut mount) {
         // A file that changed is copied once more, from the beginning, and then refused (P12): unless what uses it was started again.
         Err(Error::Changed(_)) if plan.kind == Kind::Offline && !mounted.get() => {
@@ -119,7 +123,7 @@ pub(super) fn make_with(
     }
 }
 
-/// What a replay before the copy came to, and the hashes of the files that it was made of.
+/// What a replay before the copy came to, and the SHA-256 of the files that it was made of.
 pub(super) struct Replayed {
     pub proof: ReplayProof,
     pub inputs: BTreeMap<String, String>,
@@ -130,6 +134,7 @@ struct Run<'a> {
     sources: &'a Sources,
     ambient: &'a Ambient,
     replay: Option<&'a Replayed>,
+    key: Option<ProofKey>,
     begun: Moment,
     /// The logs of the plan, by their places.
     logs: HashMap<&'a Path, &'a LogItem>,
@@ -163,11 +168,21 @@ impl Run<'_> {
             // Logs alone are of no use without the set that they continue.
             needs: if self.plan.kind.has_databases() { Vec::new() } else { self.plan.continues.values().cloned().collect() },
         })?;
+        self.plan.resembles.iter().for_each(|set| writer.resembles(set));
         let (stopped, behind): (Vec<&Item>, Vec<&Item>) = self.plan.files.iter().partition(|file| file.phase == Phase::Stopped);
         let mut copied = Vec::with_capacity(self.plan.files.len());
         for item in &stopped {
             copied.push(self.file(item, &mut *writer, follow)?);
         }
+        let good = |copied: &&Copied| {
+            copied.part.damage.is_empty() && copied.part.database.as_ref().is_some_and(DatabaseFacts::is_clean)
+        };
+        let clean: Vec<&Item> = copied
+            .iter()
+            .filter(good)
+            .filter_map(|copied| stopped.iter().find(|item| item.name == copied.part.name).copied())
+            .collect();
+        let rows = if options.hash_rows { hash_rows(&clean, self.sources, follow)? } else { HashedRows::default() };
         // What was copied first may have changed while the last was copied.
         for item in &stopped {
             self.unchanged(item)?;
@@ -178,7 +193,7 @@ impl Run<'_> {
             copied.push(self.file(item, &mut *writer, follow)?);
             self.unchanged(item)?;
         }
-        self.publish(vault, writer, copied, follow)
+        self.publish(vault, writer, copied, rows, follow)
     }
 
     /// Keeps others away from the databases while they are copied (P1).
@@ -204,15 +219,15 @@ impl Run<'_> {
         let file = self.sources.open(&item.place).map_err(failed)?;
         let database = self.plan.databases.iter().find(|database| database.place == item.place);
         let pages = database.map(|database| PageCheck::new(item.name.as_str(), &database.page, file.clone()));
-        let mut reader = FileReader::new(item.name.as_str(), file, follow, pages);
+        let mut reader = FileReader::new(item.name.as_str(), file, follow, pages, self.replay.is_some());
         let receipt = writer.stream(&item.name, &mut reader);
         let (bytes, sha256, pages) = reader.end();
         if follow.stopped {
             return Err(Error::Interrupted);
         }
         let receipt = receipt?;
-        if (receipt.bytes, receipt.sha256) != (bytes, sha256) {
-            return Err(Error::NotReadBack(format!("{} was stored with another hash than it was read with", item.name)));
+        if receipt.bytes != bytes {
+            return Err(Error::NotReadBack(format!("of {} {} bytes were stored, and {bytes} read", item.name, receipt.bytes)));
         }
         if bytes != item.size {
             return Err(Error::Changed(changed(item, format!("it had {} bytes, and {bytes} were read", item.size))));
@@ -222,7 +237,7 @@ impl Run<'_> {
             role: item.role,
             source: shown,
             size: bytes,
-            sha256,
+            blake3: receipt.blake3,
             owner: held::owner_of(&item.source),
             database: database.map(|database| database.facts.clone()),
             pages: None,
@@ -231,7 +246,7 @@ impl Run<'_> {
             other: Map::new(),
         };
         self.same_log(item, &mut part)?;
-        self.same_as_replayed(item, &part)?;
+        self.same_as_replayed(item, sha256)?;
         let seen = match pages.map(PageCheck::end) {
             Some((_, false)) => return Err(Error::Changed(changed(item, "its header is another one than before".into()))),
             Some((seen, true)) => Some(self.judge_pages(item, seen, &mut part, follow)?),
@@ -253,7 +268,7 @@ impl Run<'_> {
             part.damage.push(Note::from(&finding));
             return Ok(());
         };
-        if planned.sha256 != part.sha256 {
+        if planned.blake3 != part.blake3 {
             return Err(Error::Changed(changed(item, "it was written while the backup ran".into())));
         }
         if planned.facts.state != LogState::Whole && !planned.facts.open {
@@ -266,10 +281,10 @@ impl Run<'_> {
     }
 
     /// What was replayed to prove the image is byte for byte what goes into the set.
-    fn same_as_replayed(&self, item: &Item, part: &FilePart) -> Result<(), Error> {
-        let Some(replayed) = self.replay else { return Ok(()) };
+    fn same_as_replayed(&self, item: &Item, sha256: Option<[u8; 32]>) -> Result<(), Error> {
+        let (Some(replayed), Some(sha256)) = (self.replay, sha256) else { return Ok(()) };
         let input = replayed.inputs.get(&item.place.display().to_string());
-        if input.is_some_and(|input| *input != hex::encode(part.sha256)) {
+        if input.is_some_and(|input| *input != hex::encode(sha256)) {
             return Err(Error::Changed(changed(item, "it is not what was replayed to prove the image".into())));
         }
         Ok(())
@@ -315,6 +330,7 @@ impl Run<'_> {
         vault: &dyn Vault,
         writer: Box<dyn SetWriter + '_>,
         copied: Vec<Copied>,
+        rows: HashedRows,
         follow: &mut Follow<'_>,
     ) -> Result<Report, Error> {
         let databases: Vec<DatabaseVerdict> = copied.iter().filter_map(verdict).collect();
@@ -324,33 +340,46 @@ impl Run<'_> {
             copied.iter().filter_map(|copied| copied.seen.as_ref()).flat_map(|seen| &seen.findings).map(Note::from).collect();
         let files: Vec<FilePart> = copied.into_iter().map(|copied| copied.part).collect();
         let manifest = manifest_of(self.plan, self.replay.is_some(), (self.begun, self.ambient.now().into()), files, notes);
+        let manifest = Manifest { stored: Some(stored), ..manifest };
         let json = manifest.to_bytes().map_err(|error| Error::NotReadBack(error.to_string()))?;
         let bytes = manifest.files.iter().map(|file| file.size).sum();
         let set = writer.publish(&json)?;
+        let mut remarks = self.plan.remarks.clone();
+        if self.plan.options.prove_later {
+            remarks.push(format!("the set was not read back yet, and counts as not proved: `anchorlog drill {set}` proves it"));
+            self.mark_ends(vault, &set, &mut remarks);
+            return Ok(Report { set, level: Level::Unproven, bytes, stored, databases, remarks, manifest });
+        }
         if !follow.progress.phase("reading back", bytes) {
             follow.stopped = true;
         }
         let streams = self.read_back(vault, &set, &manifest, follow)?;
-        let mut remarks = self.plan.remarks.clone();
-        let proof = Proof::new(
+        remarks.extend(rows.remarks);
+        let mut proof = Proof::new(
             manifest.level.max(Level::L0),
             self.ambient.now().into(),
             streams,
             self.replay.map(|replayed| replayed.proof.clone()),
         );
-        let level = match proof.attach(vault, &set) {
-            Ok(()) => proof.level,
+        proof.source = rows.contents;
+        let level = match proof.attach(vault, &set, self.key.as_ref()) {
+            Ok(_) => proof.level,
             Err(error) => {
                 remarks.push(format!("the set is whole and was read back, but the proof of that could not be stored: {error}"));
                 Level::Unproven
             }
         };
+        self.mark_ends(vault, &set, &mut remarks);
+        Ok(Report { set, level, bytes, stored, databases, remarks, manifest })
+    }
+
+    /// Notes at sets of before that no log of now leads on from them (P24).
+    fn mark_ends(&self, vault: &dyn Vault, set: &SetId, remarks: &mut Vec<String>) {
         for (older, why) in &self.plan.ends {
-            if let Err(error) = mark_end(vault, older, &set, why, self.ambient.now().into()) {
+            if let Err(error) = mark_end(vault, older, set, why, self.ambient.now().into()) {
                 remarks.push(format!("set {older} could not be marked ({why}): {error}"));
             }
         }
-        Ok(Report { set, level, bytes, stored, databases, remarks, manifest })
     }
 
     /// Damage fails a database's backup; where nothing good is left, or a unit is broken, nothing is published.

@@ -21,6 +21,7 @@ mod plan;
 mod predicate;
 mod progress;
 mod record;
+mod rows;
 pub mod snapshot;
 mod streams;
 

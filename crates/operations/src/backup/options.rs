@@ -1,6 +1,7 @@
 //! What a user may ask of a backup.
 
 use super::snapshot::Instants;
+use crate::sets::ProofKey;
 use crate::sets::manifest::Kind;
 use std::path::PathBuf;
 
@@ -23,6 +24,12 @@ pub struct Options {
     pub instants: Instants,
     /// Where an image is replayed to prove it; an empty folder is made inside, and removed. None: it is not proved.
     pub scratch: Option<PathBuf>,
+    /// Do not read the set back once it is published (P13): it counts as not proved until a drill does.
+    pub prove_later: bool,
+    /// Hash every row of clean databases from the source, so that drills can compare what they restore with it.
+    pub hash_rows: bool,
+    /// Signs the proof; none: the key that lies in the vault, where one does.
+    pub proof_key: Option<ProofKey>,
     /// Bytes a second at most, over all files; none: no limit.
     pub bytes_per_second: Option<u64>,
     /// What an online set is that was made elsewhere, where its files do not tell: a copy has those of a full set, a differential one those of

@@ -66,6 +66,9 @@ pub struct Plan {
     /// The set whose logs this one continues, for each stream.
     #[serde(skip)]
     pub(super) continues: BTreeMap<[u8; 28], SetId>,
+    /// The last set of each database: most of it will be there.
+    #[serde(skip)]
+    pub(super) resembles: Vec<SetId>,
     /// Sets behind which roll-forward ends, and why.
     #[serde(skip)]
     pub(super) ends: BTreeMap<SetId, String>,
@@ -92,6 +95,7 @@ impl Plan {
             promises: Vec::new(),
             remarks: Vec::new(),
             continues: BTreeMap::new(),
+            resembles: Vec::new(),
             ends: BTreeMap::new(),
             databases: Vec::new(),
             streams: Vec::new(),

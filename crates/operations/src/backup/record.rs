@@ -47,6 +47,7 @@ pub(super) fn manifest_of(
         evidence: plan.predicates.iter().map(Predicate::evidence).collect(),
         notes,
         files,
+        stored: None,
         other: Map::new(),
     }
 }

@@ -10,7 +10,6 @@ use anchorlog_format::log::names::{self, Role};
 use anchorlog_format::log::record::Operation;
 use anchorlog_format::units::{LogPosition, Signature};
 use anchorlog_storage::{Folder, read_all};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +20,8 @@ pub struct LogItem {
     pub place: PathBuf,
     /// Bytes of the file.
     pub size: u64,
-    /// SHA-256 of them.
-    pub sha256: [u8; 32],
+    /// BLAKE3 of them.
+    pub blake3: [u8; 32],
     /// What it says.
     pub facts: LogFacts,
     /// The generation that its name says; none for the current log.
@@ -216,13 +215,13 @@ fn stream_of<'s>(
 /// Reads a log whole.
 pub(crate) fn read_log(sources: &Sources, place: &Path, named: Option<u32>) -> Result<LogItem, String> {
     let bytes = sources.open(place).and_then(|file| read_all(&*file, FILE_SIZE_MAX)).map_err(|error| error.to_string())?;
-    let (size, sha256) = (bytes.len() as u64, Sha256::digest(&bytes).into());
+    let (size, blake3) = (bytes.len() as u64, blake3::hash(&bytes).into());
     let log = LogFile::open_owned(bytes).map_err(|error| error.to_string())?;
     let mut facts = LogFacts::of(&log, named.is_none());
     if facts.file_size != size {
         facts.state = LogState::Damaged;
     }
-    Ok(LogItem { place: place.to_owned(), size, sha256, facts, named })
+    Ok(LogItem { place: place.to_owned(), size, blake3, facts, named })
 }
 
 impl StreamItem {
@@ -244,7 +243,7 @@ impl StreamItem {
         let mut closed: Vec<LogItem> = Vec::with_capacity(self.closed.len());
         for log in std::mem::take(&mut self.closed) {
             match closed.last().filter(|last| last.facts.generation == log.facts.generation) {
-                Some(last) if last.sha256 == log.sha256 => self.doubled.push(log.place),
+                Some(last) if last.blake3 == log.blake3 => self.doubled.push(log.place),
                 Some(_) => self.diverging.push(log.place),
                 None => closed.push(log),
             }
@@ -254,7 +253,7 @@ impl StreamItem {
         if let Some(open) = &self.open
             && let Some(same) = self.closed.iter().find(|log| log.facts.generation == open.facts.generation)
         {
-            if same.sha256 == open.sha256 {
+            if same.blake3 == open.blake3 {
                 self.doubled.push(open.place.clone())
             } else {
                 self.diverging.push(open.place.clone())

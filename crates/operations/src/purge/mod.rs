@@ -15,7 +15,6 @@ use anchorlog_format::units::Signature;
 use anchorlog_replay::ambient::Ambient;
 use quarantine::{QUARANTINE, Record};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -53,9 +52,9 @@ pub struct Move {
     pub source: PathBuf,
     /// Bytes.
     pub size: u64,
-    /// SHA-256 of them.
+    /// BLAKE3 of them.
     #[serde(skip)]
-    pub sha256: [u8; 32],
+    pub blake3: [u8; 32],
     /// Why it may go.
     pub because: Vec<String>,
 }
@@ -145,7 +144,7 @@ fn moves_of(chain: &Chain, sources: &Sources) -> Vec<Move> {
         let moves = safe.filter_map(|log| {
             let source = sources.get(&log.place)?.path.clone();
             let (signature, because) = (stream.signature, log.because.clone());
-            Some(Move { generation: log.generation, signature, source, size: log.size, sha256: log.sha256, because })
+            Some(Move { generation: log.generation, signature, source, size: log.size, blake3: log.blake3, because })
         });
         moves.collect::<Vec<_>>()
     };
@@ -233,14 +232,14 @@ fn begin<'m>(plan: &Plan, parent: &Path, now: Moment, moves: impl Iterator<Item 
 fn move_log(log: &Move, place: &Path) -> io::Result<PathBuf> {
     let name = log.source.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let target = place.join(name);
-    if hash(&log.source)? != log.sha256 {
+    if hash(&log.source)? != log.blake3 {
         return Err(io::Error::other("it is another file than the one that was looked at"));
     }
     match std::fs::rename(&log.source, &target) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             anchorlog_storage::copy::copy_file(&log.source, &target, &mut |_| true)?;
             std::fs::File::open(&target)?.sync_all()?;
-            if hash(&target)? != log.sha256 {
+            if hash(&target)? != log.blake3 {
                 // The source is what counts.
                 _ = std::fs::remove_file(&target);
                 return Err(io::Error::other("its copy in quarantine has another content"));
@@ -267,7 +266,7 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 }
 
 pub(super) fn hash(path: &Path) -> io::Result<[u8; 32]> {
-    let mut digest = Sha256::new();
+    let mut digest = blake3::Hasher::new();
     anchorlog_storage::copy::read_file(path, &mut |bytes| {
         digest.update(bytes);
         true

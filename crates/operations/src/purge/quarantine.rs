@@ -38,7 +38,7 @@ struct Held {
     name: String,
     generation: u32,
     signature: String,
-    sha256: String,
+    blake3: String,
     size: u64,
 }
 
@@ -48,7 +48,7 @@ impl Record {
             name: log.source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             generation: log.generation,
             signature: hex::encode(log.signature.0),
-            sha256: hex::encode(log.sha256),
+            blake3: hex::encode(log.blake3),
             size: log.size,
         };
         let logs = moves.map(held).collect();
@@ -140,11 +140,11 @@ fn release_one(place: &Path, record: &Record, vaults: &[History], now: Moment, r
 fn delete(path: &Path, held: &Held, archives: usize, vaults: &[History]) -> Result<(), String> {
     let decode = |text: &str| hex::decode(text).map_err(|error| error.to_string());
     let signature: [u8; 28] = decode(&held.signature)?.try_into().map_err(|_| "its record has no signature".to_owned())?;
-    let sha256: [u8; 32] = decode(&held.sha256)?.try_into().map_err(|_| "its record has no hash".to_owned())?;
-    if hash(path).map_err(|error| error.to_string())? != sha256 {
+    let blake3: [u8; 32] = decode(&held.blake3)?.try_into().map_err(|_| "its record has no hash".to_owned())?;
+    if hash(path).map_err(|error| error.to_string())? != blake3 {
         return Err("it is another file than the one that was moved".to_owned());
     }
-    let holders = vaults.iter().filter(|vault| holder(vault, &Signature(signature), held.generation, &sha256).is_some()).count();
+    let holders = vaults.iter().filter(|vault| holder(vault, &Signature(signature), held.generation, &blake3).is_some()).count();
     if holders < archives.max(1) {
         return Err(format!("proved sets of {holders} vaults hold it, and {} are demanded", archives.max(1)));
     }

@@ -30,6 +30,8 @@ pub struct Options {
     pub no_create: bool,
     /// Publish a result with bad pages.
     pub keep_damage: bool,
+    /// Nothing that replay did not touch is verified again: its bytes are known to be those of files that were.
+    pub trust_copies: bool,
     /// Page size that databases and logs must have; found by itself when `None`.
     pub page_size: Option<PageSize>,
     /// Bytes of page images in memory; 0: the usual.

@@ -22,9 +22,9 @@ pub struct Report {
     pub run: Option<RunReport>,
     /// What the proof of the result found.
     pub findings: Vec<Finding>,
-    /// SHA-256 of each file read.
+    /// SHA-256 of each file read; of a restored set `blake3:` and the BLAKE3 of its manifest.
     pub inputs: BTreeMap<String, String>,
-    /// SHA-256 of each file of the result.
+    /// The same of each file of the result.
     pub outputs: BTreeMap<String, String>,
     /// Where the originals were set aside.
     #[serde(skip_serializing_if = "Option::is_none")]

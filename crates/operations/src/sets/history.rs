@@ -2,9 +2,11 @@
 
 use super::facts::{DatabaseFacts, LogFacts};
 use super::manifest::{FilePart, Level, Manifest};
-use super::proof::{self, Proof};
+use super::proof::{self, Proof, ToldProof};
+use super::signature::ProofKeys;
 use anchorlog_format::units::Signature;
 use anchorlog_vault::{SetId, SetSummary, Vault};
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// A set whose manifest was read.
@@ -16,10 +18,22 @@ pub struct KnownSet {
     pub summary: SetSummary,
     /// Its manifest.
     pub manifest: Manifest,
-    /// The highest level that a proof behind its publication reached; none: it was never read back.
+    /// SHA-256 of its manifest.
+    pub digest: [u8; 32],
+    /// The highest level that a proof behind its publication reached; none: it was never read back. Proofs with a bad signature do not count.
     pub proved: Option<Level>,
+    /// Its proofs, oldest first, those with a bad signature as well.
+    pub proofs: Vec<ToldProof>,
     /// Why no log behind a later set can be replayed onto its databases, where that is known.
     pub ends: Option<String>,
+}
+
+impl KnownSet {
+    /// The newest proof that counts, of those that go furthest.
+    #[must_use]
+    pub fn best_proof(&self) -> Option<&ToldProof> {
+        self.proofs.iter().filter(|proof| proof.counts()).max_by_key(|proof| (proof.level, proof.made.milliseconds()))
+    }
 }
 
 /// A log in a set.
@@ -41,6 +55,8 @@ type LogPlace = (usize, usize);
 pub struct History {
     /// Sets of ours.
     pub sets: Vec<KnownSet>,
+    /// The keys whose signatures on proofs are good.
+    pub keys: ProofKeys,
     /// Sets that say nothing: damaged ones, and those of other programs. Which, and why.
     pub unreadable: Vec<(String, String)>,
     /// Closed logs by signature and generation: the set, and the file of its manifest.
@@ -53,7 +69,7 @@ impl History {
     /// # Errors
     /// The vault's, where it cannot be listed; a set that cannot be read hides no other.
     pub fn read(vault: &dyn Vault) -> anchorlog_vault::Result<Self> {
-        let mut history = Self::default();
+        let mut history = Self { keys: ProofKeys::read(vault)?, ..Self::default() };
         for listed in vault.sets()? {
             let summary = match listed {
                 Ok(summary) => summary,
@@ -62,7 +78,7 @@ impl History {
                     continue;
                 }
             };
-            match known(vault, summary) {
+            match known(vault, summary, &history.keys) {
                 Ok(set) => history.add(set),
                 Err(unreadable) => history.unreadable.push(unreadable),
             }
@@ -85,6 +101,10 @@ impl History {
             Some(StoredLog { set, file, facts: file.log.as_ref()? })
         })
     }
+    /// The generations of a stream of which a set has the closed log, ascending.
+    pub fn generations(&self, signature: &Signature) -> impl Iterator<Item = u32> {
+        self.logs.range((signature.0, 0)..=(signature.0, u32::MAX)).map(|((_, generation), _)| *generation)
+    }
     fn add(&mut self, set: KnownSet) {
         for (at, file) in set.manifest.files.iter().enumerate() {
             if let Some(facts) = file.log.as_ref().filter(|facts| !facts.open) {
@@ -103,13 +123,16 @@ impl History {
     }
 }
 
-fn known(vault: &dyn Vault, summary: SetSummary) -> Result<KnownSet, (String, String)> {
+fn known(vault: &dyn Vault, summary: SetSummary, keys: &ProofKeys) -> Result<KnownSet, (String, String)> {
     let id = summary.id.clone();
     let name = id.to_string();
     let bytes = vault.manifest(&id).map_err(|error| (name.clone(), error.to_string()))?;
     let manifest = Manifest::read(&bytes).map_err(|error| (name.clone(), error.to_string()))?;
     let attachments = vault.attachments(&id).map_err(|error| (name, error.to_string()))?;
-    let proved = Proof::among(&attachments, &manifest).iter().map(|proof| proof.level).max();
+    let digest = Sha256::digest(&bytes).into();
+    let proofs = Proof::among(&attachments, &id, &manifest, &digest, keys);
+    let proofs: Vec<ToldProof> = proofs.into_iter().map(|(proof, signed)| proof.told(signed)).collect();
+    let proved = proofs.iter().filter(|proof| proof.counts()).map(|proof| proof.level).max();
     let ends = proof::ends_among(&attachments);
-    Ok(KnownSet { id, summary, manifest, proved, ends })
+    Ok(KnownSet { id, summary, manifest, digest, proved, proofs, ends })
 }

@@ -214,9 +214,9 @@ pub struct FilePart {
     pub source: String,
     /// Bytes.
     pub size: u64,
-    /// SHA-256 of them.
+    /// BLAKE3 of them.
     #[serde(with = "wire::digest")]
-    pub sha256: [u8; 32],
+    pub blake3: [u8; 32],
     /// Who it belonged to.
     #[serde(default)]
     pub owner: Owner,
@@ -413,6 +413,9 @@ pub struct Manifest {
     pub streams: Vec<StreamPart>,
     /// Its files.
     pub files: Vec<FilePart>,
+    /// Bytes that the vault grew by for its files, compressed; none where that was not noted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stored: Option<u64>,
     /// What was demanded, and read.
     pub evidence: Vec<Evidence>,
     /// What is worth knowing.

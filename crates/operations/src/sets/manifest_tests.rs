@@ -1,3 +1,5 @@
+//! Ids in names are those of ops-1.
+
 use super::*;
 
 fn manifest() -> Manifest {
@@ -32,7 +34,7 @@ fn manifest() -> Manifest {
             role: Role::Database,
             source: "/data/db/a.edb".into(),
             size: 8192,
-            sha256: [9; 32],
+            blake3: [9; 32],
             owner: Owner { mode: Some(0o640), ..Owner::default() },
             database: None,
             pages: None,
@@ -40,6 +42,7 @@ fn manifest() -> Manifest {
             damage: vec![],
             other: Map::new(),
         }],
+        stored: None,
         evidence: vec![],
         notes: vec![],
         other: Map::new(),

@@ -1,10 +1,13 @@
 //! What is said of a set beside its bytes: the manifest with which it is published, the proofs attached to it later, and the history that
 //! the sets of a vault make together.
 
+pub mod contents;
 pub mod facts;
 pub mod history;
 pub mod manifest;
 pub mod proof;
+pub mod reach;
+pub mod signature;
 mod wire;
 
 pub use facts::{DatabaseFacts, LogFacts, LogState, Stamp};
@@ -13,4 +16,6 @@ pub use manifest::{
     Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, PageCounts, Promise, Role,
     StreamPart,
 };
-pub use proof::{Contents, Proof, ReplayProof};
+pub use proof::{Contents, Figures, Proof, ReplayProof, ToldProof};
+pub use reach::{Reach, Reaches};
+pub use signature::{ProofKey, ProofKeys, PublicKey, Signed};

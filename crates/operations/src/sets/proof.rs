@@ -1,6 +1,7 @@
 //! Proofs: documents that are attached to a set after it was published, and say what was found when it was tried.
 
 use super::manifest::{Level, Manifest, Moment};
+use super::signature::{self, MEMBER, ProofKey, ProofKeys, Signed};
 use super::wire;
 use anchorlog_vault::{Attachment, Name, SetId, Vault};
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,6 @@ pub const FORMAT: &str = "anchorlog proof";
 pub const VERSION: u32 = 1;
 /// Name of the attachment.
 const NAME: &str = "proof.json";
-/// Bytes read back at once.
-const READ: usize = 1 << 20;
 
 /// A proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,11 +27,78 @@ pub struct Proof {
     pub made: Moment,
     /// The program that made it.
     pub program: String,
+    /// The set; none in proofs of earlier programs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub set: Option<SetId>,
+    /// SHA-256 of its manifest; none in proofs of earlier programs.
+    #[serde(with = "optional_digest", skip_serializing_if = "Option::is_none", default)]
+    pub manifest: Option<[u8; 32]>,
+    /// What it took and came to; none where nothing was restored.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub figures: Option<Figures>,
     /// Every stream that was read back, with the hash of what came.
     pub streams: Vec<ReadBack>,
     /// What replay came to; none where nothing was replayed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub replay: Option<ReplayProof>,
+    /// What clean databases held when they were backed up, hashed from the source itself.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub source: Vec<Contents>,
+}
+
+mod optional_digest {
+    use super::wire;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Written(#[serde(with = "wire::digest")] [u8; 32]);
+
+    pub fn serialize<S: Serializer>(value: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+        value.map(Written).serialize(serializer)
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
+        Option::<Written>::deserialize(deserializer).map(|written| written.map(|written| written.0))
+    }
+}
+
+/// What a drill took and came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Bytes read back from the vault.
+    pub bytes: u64,
+    /// Pages verified, over all databases.
+    pub pages: u64,
+    /// Log records replayed.
+    pub records: u64,
+    /// Rows hashed, over all tables.
+    pub rows: u64,
+    /// Whole seconds that it took.
+    pub seconds: u64,
+}
+
+/// A proof as a listing tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ToldProof {
+    /// How far it goes.
+    pub level: Level,
+    /// When it was made.
+    pub made: Moment,
+    /// What its signature is worth.
+    pub signed: Signed,
+    /// Behind the last record replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+    /// What it took and came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Figures>,
+}
+
+impl ToldProof {
+    /// Whether it counts: a proof with a bad signature never does.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !matches!(self.signed, Signed::Bad(_))
+    }
 }
 
 /// A stream that was read back.
@@ -40,9 +106,9 @@ pub struct Proof {
 pub struct ReadBack {
     /// Its name.
     pub name: Name,
-    /// SHA-256 of what came.
+    /// BLAKE3 of what came.
     #[serde(with = "wire::digest")]
-    pub sha256: [u8; 32],
+    pub blake3: [u8; 32],
 }
 
 /// What a replay came to that was made to prove a set.
@@ -76,7 +142,7 @@ pub struct Contents {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadBackError {
     /// What came is not what the manifest says.
-    #[error("{name} reads back with {size} bytes and the SHA-256 {found}, but {wanted_size} bytes with {wanted} were stored")]
+    #[error("{name} reads back with {size} bytes and the BLAKE3 {found}, but {wanted_size} bytes with {wanted} were stored")]
     Differs {
         /// The stream.
         name: Name,
@@ -108,32 +174,27 @@ pub fn read_back(
     each: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Vec<ReadBack>, ReadBackError> {
     let mut streams = Vec::with_capacity(manifest.files.len());
-    let mut buffer = vec![0; READ];
     for file in &manifest.files {
-        let stream = vault.open_stream(set, &file.name)?;
-        let (mut digest, mut offset) = (Sha256::new(), 0);
-        loop {
-            let read = stream.read_at(offset, &mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            digest.update(&buffer[..read]);
-            offset += read as u64;
-            if !each(read as u64) {
-                return Err(ReadBackError::Interrupted);
-            }
+        let (mut digest, mut size) = (blake3::Hasher::new(), 0);
+        let whole = vault.open_stream(set, &file.name)?.read_all(&mut |bytes| {
+            digest.update(bytes);
+            size += bytes.len() as u64;
+            each(bytes.len() as u64)
+        })?;
+        if !whole {
+            return Err(ReadBackError::Interrupted);
         }
         let found: [u8; 32] = digest.finalize().into();
-        if found != file.sha256 || offset != file.size {
+        if found != file.blake3 || size != file.size {
             return Err(ReadBackError::Differs {
                 name: file.name.clone(),
-                size: offset,
+                size,
                 wanted_size: file.size,
                 found: hex::encode(found),
-                wanted: hex::encode(file.sha256),
+                wanted: hex::encode(file.blake3),
             });
         }
-        streams.push(ReadBack { name: file.name.clone(), sha256: found });
+        streams.push(ReadBack { name: file.name.clone(), blake3: found });
     }
     Ok(streams)
 }
@@ -152,7 +213,7 @@ pub fn prove(
     let streams = read_back(vault, set, manifest, each)?;
     // What replay came to was told by nobody: that must be tried again.
     let level = manifest.level.clamp(Level::L0, Level::L2);
-    Proof::new(level, made, streams, None).attach(vault, set)?;
+    Proof::new(level, made, streams, None).attach(vault, set, None)?;
     Ok(level)
 }
 
@@ -161,34 +222,76 @@ impl Proof {
     #[must_use]
     pub fn new(level: Level, made: Moment, streams: Vec<ReadBack>, replay: Option<ReplayProof>) -> Self {
         let program = super::manifest::program();
-        Self { format: FORMAT.into(), version: VERSION, level, made, program, streams, replay }
+        let (format, version, source) = (FORMAT.into(), VERSION, Vec::new());
+        Self { format, version, level, made, program, set: None, manifest: None, figures: None, streams, replay, source }
     }
-    /// Attaches it to its set.
+    /// Attaches it to its set, signed with the key that is given, or else with the one that lies in the vault; returns what its signature is
+    /// worth.
     ///
     /// # Errors
-    /// The vault's.
-    pub fn attach(&self, vault: &dyn Vault, set: &SetId) -> anchorlog_vault::Result<()> {
+    /// As [`ProofKeys::signer`].
+    pub fn attach(&self, vault: &dyn Vault, set: &SetId, key: Option<&ProofKey>) -> anchorlog_vault::Result<Signed> {
         let other = |error: serde_json::Error| {
             anchorlog_vault::Error::Storage(anchorlog_vault::Place::set(set), std::io::Error::other(error))
         };
-        let bytes = serde_json::to_vec_pretty(self).map_err(other)?;
-        let Some(name) = Name::new(NAME) else { return Ok(()) };
-        vault.attach(set, &name, &bytes)
+        let key = ProofKeys::signer(vault, key, self.made)?;
+        let manifest = Sha256::digest(vault.manifest(set)?).into();
+        let proof = Self { set: Some(set.clone()), manifest: Some(manifest), ..self.clone() };
+        let serde_json::Value::Object(mut members) = serde_json::to_value(&proof).map_err(other)? else {
+            return Ok(Signed::Unsigned);
+        };
+        let signed = match key {
+            Some(key) => {
+                let seal = key.sign(&serde_json::to_vec(&members).map_err(other)?);
+                members.insert(MEMBER.to_owned(), serde_json::to_value(&seal).map_err(other)?);
+                Signed::Good(seal.key)
+            }
+            None => Signed::Unsigned,
+        };
+        let bytes = serde_json::to_vec_pretty(&members).map_err(other)?;
+        let Some(name) = Name::new(NAME) else { return Ok(Signed::Unsigned) };
+        vault.attach(set, &name, &bytes).map(|()| signed)
     }
-    /// The proofs among the attachments of a set that speak of every file of its manifest; others prove nothing.
+    /// The proofs among the attachments of a set, oldest first, each with what its signature is worth. What does not speak of every file of
+    /// the manifest proves nothing, and is left out, unless it is signed: then it was moved or changed, and is told as bad.
     #[must_use]
-    pub fn among(attachments: &[Attachment], manifest: &Manifest) -> Vec<Self> {
+    pub fn among(
+        attachments: &[Attachment],
+        set: &SetId,
+        manifest: &Manifest,
+        digest: &[u8; 32],
+        keys: &ProofKeys,
+    ) -> Vec<(Self, Signed)> {
         let proofs = attachments.iter().filter(|attachment| attachment.name.as_str() == NAME);
-        let read = proofs.filter_map(|attachment| serde_json::from_slice::<Self>(&attachment.bytes).ok());
-        read.filter(|proof| proof.speaks_of(manifest)).collect()
+        let read = proofs.filter_map(|attachment| {
+            let proof = serde_json::from_slice::<Self>(&attachment.bytes).ok()?;
+            let of_another = match (&proof.set, &proof.manifest) {
+                (Some(of), _) if of != set => Some(format!("it was made for set {of}")),
+                (_, Some(of)) if of != digest => Some("it was made for another manifest".to_owned()),
+                _ if !proof.speaks_of(manifest) => Some("it does not speak of the files of this set".to_owned()),
+                _ => None,
+            };
+            let signed = match (signature::judge(&attachment.bytes, keys), of_another) {
+                (Signed::Good(_) | Signed::Foreign(_), Some(why)) => Signed::Bad(why),
+                (Signed::Unsigned, Some(_)) => return None,
+                (signed, _) => signed,
+            };
+            Some((proof, signed))
+        });
+        read.collect()
+    }
+    /// As a listing tells it.
+    pub(super) fn told(self, signed: Signed) -> ToldProof {
+        let end = self.replay.and_then(|replay| replay.end);
+        ToldProof { level: self.level, made: self.made, signed, end, figures: self.figures }
     }
     fn speaks_of(&self, manifest: &Manifest) -> bool {
         let of_file =
-            |file: &super::FilePart| self.streams.iter().any(|stream| stream.name == file.name && stream.sha256 == file.sha256);
+            |file: &super::FilePart| self.streams.iter().any(|stream| stream.name == file.name && stream.blake3 == file.blake3);
         self.format == FORMAT && self.version <= VERSION && self.streams.len() == manifest.files.len() && {
             // Both are in the order of the set in whatever this program wrote: no search among all for each.
             let in_order = manifest.files.iter().zip(&self.streams);
-            in_order.clone().all(|(file, stream)| stream.name == file.name && stream.sha256 == file.sha256)
+            in_order.clone().all(|(file, stream)| stream.name == file.name && stream.blake3 == file.blake3)
                 || manifest.files.iter().all(of_file)
         }
     }

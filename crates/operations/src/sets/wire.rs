@@ -32,6 +32,7 @@ as_text!(signature, Signature, |value| hex::encode(value.0), |text| bytes_of(tex
 as_text!(time, LogTime, |value| hex::encode(value.0), |text| bytes_of(text).map(LogTime));
 as_text!(position, LogPosition, |value| value.to_string(), position_of);
 as_text!(digest, [u8; 32], |value| hex::encode(value), bytes_of);
+as_text!(ed25519, [u8; 64], |value| hex::encode(value), bytes_of);
 
 fn position_of(text: &str) -> Result<LogPosition, String> {
     let wrong = || format!("{text:?} is no log position");

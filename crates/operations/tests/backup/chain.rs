@@ -1,4 +1,5 @@
 //! Sets of logs, the chain, and the purge: G1 to G8.
+//! Ids in names are those of ops-1.
 
 use crate::common::{
     ambient, back_up, breaches, broken, copy_of, damage, digests, edit_header, edit_log, gather, history, stopped_at_12,
@@ -142,6 +143,7 @@ fn p19_a_set_of_logs_never_holds_the_current_one() {
 }
 
 // trap ops-1 O26
+// trap ops-2 O13
 #[test]
 fn o26_two_sets_with_databases_and_different_anchors_share_the_logs_of_one_chain() {
     let vault = MemoryVault::new();
@@ -223,6 +225,7 @@ fn g1_readers_and_sets_that_are_kept_hold_their_logs() {
     assert!(why(&chain, 12).contains("which is kept"), "{}", why(&chain, 12));
 }
 
+// trap ops-2 O12
 #[test]
 fn g1_a_database_that_the_logs_name_and_that_is_not_here_holds_everything() {
     let (folder, vault) = stored();
@@ -281,6 +284,7 @@ fn g2_a_set_that_was_not_read_back_holds_nothing() {
     assert_eq!(safe(&examine(&gather(folder.path()), &[history], &Policy::default(), now())), up_to(0));
 }
 
+// trap ops-1 D15
 #[test]
 fn p22_no_log_goes_while_the_last_set_of_the_database_is_damaged() {
     let (folder, vault) = stored();
@@ -364,6 +368,7 @@ fn purge_plan(folder: &Path, vaults: &[History], options: &purge::Options) -> pu
     purge::plan(&gather(folder), vaults, options, now())
 }
 
+// trap ops-1 D6
 #[test]
 fn g6_logs_go_into_quarantine_and_are_deleted_when_their_time_is_over_and_a_set_holds_them() {
     let (folder, vault) = stored();

@@ -1,5 +1,6 @@
 //! Exchange 5.5, 2000 and 2003: headers and pages are made here byte by byte from the specification (`db-1 §4`, `§15`, `db-2 §3`). No real
 //! file of these generations was at hand: what is proved is that the rules hold for files as the specification describes them.
+//! Ids in names are those of ops-1.
 
 use crate::common::{back_up, breaches, damage, edit_log, plan_offline, refused, stopped_at_12};
 use anchorlog_operations::backup::{Error, Options};
@@ -151,6 +152,7 @@ fn p14_o1_of_both_generations_logs_are_stored_exactly_where_circular_logging_is_
     }
 }
 
+// trap ops-1 D8
 #[test]
 fn p7_of_exchange_55_no_database_can_be_left_out_and_of_exchange_2000_one_can() {
     for (update, may) in [(2, false), (9, true)] {
@@ -199,6 +201,7 @@ fn p6_one_of_a_pair_alone_is_refused() {
     refused(folder.path(), &Options::default(), &["P6 R-PAIR"]);
 }
 
+// trap ops-1 D9
 #[test]
 fn p6_a_streaming_file_of_another_moment_state_or_database_is_refused() {
     refused(pair(|streaming| streaming.consistent = (5, 6, 8)).path(), &Options::default(), &["P6 R-PAIR"]);

@@ -65,7 +65,7 @@ fn damaged_files_are_planned_examined_and_refused_without_a_panic() {
             examine(&sources, std::slice::from_ref(&known), &Policy::default(), LogTime::utc(2030, 1, 1, 0, 0, 0, 0).into());
         // Only what the vault holds byte for byte may go, whatever the files claim.
         for log in chain.streams.iter().flat_map(|stream| &stream.logs).filter(|log| log.safe) {
-            let held = known.sets[0].manifest.files.iter().any(|file| file.sha256 == log.sha256);
+            let held = known.sets[0].manifest.files.iter().any(|file| file.blake3 == log.blake3);
             assert!(held, "round {round}: {log:?}");
         }
         assert_eq!(digests(folder.path()), before, "round {round}");

@@ -1,4 +1,5 @@
 //! P1 to P13: each database by itself, and its copy. Every case breaks just the one predicate.
+//! Ids in names are those of ops-1.
 
 use crate::common::{
     After, back_up, back_up_with, breaches, broken, copy_of, digests, edit_header, flip, history, plan_offline, refused, stopped,
@@ -58,6 +59,7 @@ fn p2_o10_one_whole_copy_of_the_header_is_enough_and_none_is_refused() {
     refused(folder.path(), &Options::default(), &["P2 R-UNREADABLE"]);
 }
 
+// trap ops-3 O29
 #[test]
 fn p2_two_whole_headers_that_differ_are_told_and_the_first_counts() {
     let folder = clean();

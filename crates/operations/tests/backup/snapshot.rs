@@ -1,4 +1,5 @@
 //! P69 to P75: images of files of one moment, proved by replay.
+//! Ids in names are those of ops-1.
 
 use crate::common::{ambient, breaches, broken, copy_of, damage, digests, edit_header, flip, gather, history, stream};
 use anchorlog_format::units::{Generation, LogTime};
@@ -155,6 +156,7 @@ fn p73_a_bad_page_that_replay_does_not_make_anew_is_refused() {
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
 }
 
+// trap ops-2 O18
 #[test]
 fn p74_the_log_in_preparation_is_left_out_whatever_it_holds() {
     let folder = copy_of("lost-4k-1db", "base");

@@ -1,4 +1,5 @@
 //! P14 to P24: the logs of an offline backup. Every case breaks just the one predicate.
+//! Ids in names are those of ops-1.
 
 use crate::common::{
     back_up, breaches, broken, copy_of, damage, edit_header, edit_log, flip, plan_offline, stopped, stopped_at_12, stream,
@@ -40,6 +41,7 @@ fn a_database_that_was_stopped_goes_with_all_its_logs_and_rolls_forward() {
     }
 }
 
+// trap ops-1 D13
 #[test]
 fn p14_o1_behind_circular_logging_closed_logs_are_not_stored_and_nothing_is_promised() {
     let folder = stopped_at_12();
@@ -80,6 +82,7 @@ fn p14_logs_that_are_gone_though_nothing_was_ever_backed_up_forbid_the_promise()
     assert_eq!(breaches(&plan(folder.path())), Vec::<String>::new());
 }
 
+// trap ops-1 D16
 #[test]
 fn p15_the_header_counts_and_not_the_name() {
     let folder = stopped_at_12();

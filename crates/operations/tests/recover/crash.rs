@@ -64,6 +64,7 @@ fn crashes() -> Vec<Crash> {
     engine_sets().iter().filter(|set| is_wanted(&set.name)).filter_map(crash_of).collect()
 }
 
+// traps ops-3 O11, O12
 #[test]
 fn every_crash_is_recovered_to_what_the_engine_made_of_it_and_only_once() {
     let crashes = crashes();

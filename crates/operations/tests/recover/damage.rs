@@ -88,6 +88,7 @@ fn pages(set: &EngineSet) -> (Vec<u32>, Vec<u32>) {
     (changed, alone)
 }
 
+// trap ops-3 O16
 #[test]
 fn any_damage_of_any_page_is_refused_or_healed_by_the_logs_and_never_published() {
     let mut cases = Vec::new();

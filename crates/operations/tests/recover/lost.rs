@@ -15,6 +15,7 @@ use anchorlog_testkit::header_text::{HeaderText, header_texts};
 use std::fs;
 use std::path::Path;
 
+// trap ops-3 O21
 #[test]
 fn every_case_of_missing_and_damaged_files_ends_as_with_the_engine() {
     let cases = cases::all();
@@ -190,6 +191,7 @@ fn then_recovered(case: &Case, recovery: &Recovery, source: &Path, out: &Path) -
     }
 }
 
+// trap ops-3 O20
 #[test]
 fn consent_to_loss_names_the_generations_that_are_given_up() {
     let cases = cases::all();

@@ -1,4 +1,5 @@
 //! Restores that wait for their last set, and their end.
+//! Ids in names are those of ops-3.
 
 use super::common::{ambient, compare_dump, databases, digests, header_of, names};
 use super::sets::{finish, inputs, last, restore, stages, stream, two_databases};
@@ -84,7 +85,7 @@ fn a_refused_end_leaves_the_files_waiting_and_says_why() {
     let before = digests(&target);
     let refused = finish(&target, production.as_deref(), &last());
     assert_eq!((refused.code(), refused.broken()[0]), (-611, "C2"));
-    // Which end is left is told, and not chosen (C3).
+    // Which end is left is told, and not chosen (ops-3 C3).
     let told = |note: &String| note.starts_with("without the logs of production") && note.contains("00000011,");
     assert!(refused.plan.notes.iter().any(told), "{:?}", refused.plan.notes);
     assert!(digests(&target) == before);

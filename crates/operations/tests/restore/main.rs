@@ -9,3 +9,4 @@ mod refusals;
 mod sets;
 mod stages;
 mod stored;
+mod traps;

@@ -1,4 +1,5 @@
 //! What a restore refuses before anything is touched, with the predicate and the engine's code.
+//! Ids in names are those of ops-3.
 
 use super::common::{digests, names};
 use super::sets::{inputs, last, restore, stream, two_databases};
@@ -104,6 +105,7 @@ fn o3_a_set_of_another_instance_is_not_added_to_files_that_wait() {
     assert_eq!(copies.refused(&copies.inputs(&["inc1"], None), &last()), ("O3", -555));
 }
 
+// trap ops-2 O19
 #[test]
 fn o19_a_log_that_two_sets_have_is_taken_from_the_one_in_which_it_is_whole() {
     let Some(folder) = stream() else { return };
@@ -176,6 +178,7 @@ fn c2_a_production_folder_without_logs_of_the_instance_is_a_bad_target() {
     assert_eq!(copies.refused(&copies.inputs(&["full"], Some("empty")), &last()), ("C2", -577));
 }
 
+// trap ops-3 H17
 #[test]
 fn c4_the_current_log_of_an_instance_that_runs_is_left_alone() {
     let Some(folder) = stream() else { return };
@@ -199,6 +202,7 @@ fn c7_production_whose_current_log_is_older_than_the_set_is_out_of_sequence() {
     assert_eq!(copies.refused(&copies.inputs(&["full", "inc1"], Some("production/log")), &last()).1, -515);
 }
 
+// trap ops-3 H2
 #[test]
 fn o14_an_end_of_a_path_that_means_two_databases_is_refused() {
     let Some(folder) = two_databases() else { return };

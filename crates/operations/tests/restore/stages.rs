@@ -50,6 +50,7 @@ pub fn compare(label: &str, target: &Path, stage: &Stage, problems: &mut Vec<Str
     }
 }
 
+// traps ops-3 C1, H7, H15
 #[test]
 fn every_stage_of_the_streamed_sets_is_the_engines_and_no_source_is_touched() {
     let (mut stages_seen, mut problems) = (0, Vec::new());
@@ -115,6 +116,7 @@ fn every_restore_of_the_folder_backups_is_the_engines() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
+// trap ops-3 H18
 #[test]
 fn what_was_restored_is_written_down() {
     let Some(folder) = super::sets::stream() else { return };

@@ -8,7 +8,6 @@ use anchorlog_operations::restore::set::{Error, Options, Plan, Report, Target, m
 use anchorlog_operations::sets::{KnownSet, Manifest};
 use anchorlog_vault::memory::MemoryVault;
 use anchorlog_vault::{Name, NewSet, SetId, Vault};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +59,7 @@ impl Store {
             let bytes = &streams[file.name.as_str()];
             let receipt = writer.stream(&file.name, &mut bytes.as_slice()).unwrap();
             if !keep_hashes {
-                (file.size, file.sha256) = (receipt.bytes, Sha256::digest(bytes).into());
+                (file.size, file.blake3) = (receipt.bytes, receipt.blake3);
                 if let Some(facts) = &mut file.database {
                     let page = anchorlog_format::database::HeaderPage::elect(bytes).unwrap().0;
                     *facts = anchorlog_operations::sets::DatabaseFacts::of(&page.header, page.page_size());

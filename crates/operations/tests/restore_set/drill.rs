@@ -12,7 +12,8 @@ fn i38_a_drill_restores_replays_and_attaches_its_proof_and_leaves_nothing_behind
     let (source, store) = (copy_of("rollforward-crash-2db", "before"), Store::new());
     let id = store.add(source.path());
     let scratch = tempfile::tempdir().unwrap();
-    let run = || drill(&store.vault, &history(&*store.vault), &id, scratch.path(), &Options::default(), &ambient(), &mut ());
+    let run =
+        || drill(&store.vault, &history(&*store.vault), &id, scratch.path(), &Options::default(), None, &ambient(), &mut ());
     let first = run().unwrap();
     assert_eq!((first.level, first.compared, first.replay.generations), (Level::L4, false, Some((0x10, 0x1E))));
     assert!(names(scratch.path()).is_empty());
@@ -35,7 +36,8 @@ fn i39_a_drill_that_finds_something_else_fails_and_attaches_nothing() {
     let (source, store) = (copy_of("clean-4k", "clean"), Store::new());
     let id = store.add(source.path());
     let scratch = tempfile::tempdir().unwrap();
-    let run = || drill(&store.vault, &history(&*store.vault), &id, scratch.path(), &Options::default(), &ambient(), &mut ());
+    let run =
+        || drill(&store.vault, &history(&*store.vault), &id, scratch.path(), &Options::default(), None, &ambient(), &mut ());
     let mut first = run().unwrap();
     // A proof with another hash of one table stands first.
     let other = Store::new();
@@ -43,11 +45,12 @@ fn i39_a_drill_that_finds_something_else_fails_and_attaches_nothing() {
     let known = other.set(&again);
     first.replay.contents[0].tables[0].2 = "00".repeat(32);
     first.replay.contents[0].sha256 = "00".repeat(32);
-    let streams = Proof::among(&store.vault.attachments(&id).unwrap(), &store.set(&id).manifest)[0].streams.clone();
+    let streams = serde_json::from_slice::<Proof>(&store.vault.attachments(&id).unwrap()[0].bytes).unwrap().streams;
     let proof = Proof::new(Level::L4, ambient().now().into(), streams, Some(first.replay));
     other.vault.attach(&again, &Name::new("proof.json").unwrap(), &serde_json::to_vec(&proof).unwrap()).unwrap();
     let before = other.vault.attachments(&again).unwrap().len();
-    let error = drill(&other.vault, &history(&*other.vault), &known.id, scratch.path(), &Options::default(), &ambient(), &mut ());
+    let error =
+        drill(&other.vault, &history(&*other.vault), &known.id, scratch.path(), &Options::default(), None, &ambient(), &mut ());
     assert!(matches!(error, Err(Error::Failed { .. })), "{:?}", error.map(|drilled| drilled.compared));
     assert_eq!(other.vault.attachments(&again).unwrap().len(), before);
 }
@@ -58,7 +61,8 @@ fn i1_a_drill_of_a_set_that_reads_back_otherwise_fails() {
     let id = store.add(source.path());
     let bad = store.edited(&id, true, |_, streams| streams.get_mut("db1.jfm").unwrap()[9] ^= 1);
     let scratch = tempfile::tempdir().unwrap();
-    let error = drill(&store.vault, &history(&*store.vault), &bad, scratch.path(), &Options::default(), &ambient(), &mut ());
+    let error =
+        drill(&store.vault, &history(&*store.vault), &bad, scratch.path(), &Options::default(), None, &ambient(), &mut ());
     assert!(matches!(error, Err(Error::Damaged { .. })));
     assert!(store.vault.attachments(&bad).unwrap().is_empty());
 }

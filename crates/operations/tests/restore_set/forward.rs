@@ -1,4 +1,5 @@
 //! Roll-forward as the engine does it, out of sets, chains of sets, and production logs.
+//! Ids in names are those of ops-1.
 
 use crate::common::{Store, breaches, copy_of, digests, fresh, told};
 use crate::recover_common::{compare_dump, databases, recover};
@@ -17,7 +18,7 @@ pub fn forward(way: Forward) -> Options {
 }
 
 /// The databases of a result against the engine's own dumps.
-fn as_the_engine(set: &str, out: &Path) {
+pub fn as_the_engine(set: &str, out: &Path) {
     let (mut wrong, mut compared) = (Vec::new(), 0);
     let folder = engine_set(set).unwrap().folder();
     let ours = databases(out);

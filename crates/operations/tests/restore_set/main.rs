@@ -11,8 +11,10 @@ mod over;
 mod pages;
 mod plain;
 mod predicates;
+mod proofs;
 mod real;
 #[path = "../recover/common.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod recover_common;
 mod rows;
+mod rules;

@@ -1,4 +1,5 @@
 //! Over existing files: what stood there is set aside, and nothing is lost.
+//! Ids in names are those of ops-1.
 
 use crate::common::{Store, ambient, breaches, copy_of, digests, fresh, names, told};
 use crate::forward::forward;
@@ -32,6 +33,7 @@ fn nothing_is_lost(before: &BTreeMap<String, String>, root: &Path) {
     }
 }
 
+// traps ops-1 P29, D11
 #[test]
 fn p26_p27_databases_logs_and_checkpoint_in_the_way_are_set_aside() {
     let Some((store, id, folder)) = crashed() else { return };
@@ -140,6 +142,7 @@ fn a_folder_with_files_is_no_new_place() {
     store.refused(&id, &Target::New(folder.path().to_owned()), &Options::default(), &["P25 R-EXISTS"]);
 }
 
+// trap ops-3 O26
 #[test]
 fn the_database_of_a_domain_controller_does_not_go_back_in_place_by_itself() {
     let folder = copy_of("clean-4k", "clean");
@@ -216,6 +219,7 @@ fn a_damaged_stream_fails_with_its_place_and_nothing_is_published() {
     }
 }
 
+// trap ops-3 O27
 #[test]
 fn a_plan_that_was_made_before_the_target_was_filled_is_refused() {
     let (source, store, (_keep, out)) = (copy_of("clean-4k", "clean"), Store::new(), fresh());
@@ -306,6 +310,7 @@ fn rights_and_times_come_back() {
     assert_eq!((metadata.permissions().mode() & 0o777, metadata.modified().unwrap()), (0o640, time));
 }
 
+// trap ops-1 D10
 #[test]
 fn p30_p31_p36_every_predicate_of_a_procedure_is_told_in_the_order_of_the_reference() {
     let Some((store, id, folder)) = crashed() else { return };

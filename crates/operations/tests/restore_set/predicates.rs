@@ -1,4 +1,5 @@
 //! The predicates of restoring, each with a case that breaks just it.
+//! Ids in names are those of ops-1.
 
 use crate::common::{Store, breaches, copy_of, digests, edit_bytes, edit_log, fresh, told};
 use crate::forward::forward;
@@ -11,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Two databases with their logs up to generation 0x12 in a set, and production with all logs to the crash.
-fn production() -> Option<(Store, SetId, tempfile::TempDir)> {
+pub fn production() -> Option<(Store, SetId, tempfile::TempDir)> {
     engine_set("rollforward-crash-2db")?;
     let (base, store) = (copy_of("rollforward-crash-2db", "before"), Store::new());
     for generation in 0x13..=0x1D {
@@ -22,11 +23,11 @@ fn production() -> Option<(Store, SetId, tempfile::TempDir)> {
     Some((store, id, copy_of("rollforward-crash-2db", "before")))
 }
 
-fn log(folder: &Path, generation: u32) -> PathBuf {
+pub fn log(folder: &Path, generation: u32) -> PathBuf {
     folder.join(format!("log/edb{generation:05X}.log"))
 }
 
-fn with_logs(folder: &Path) -> Options {
+pub fn with_logs(folder: &Path) -> Options {
     Options { logs: vec![folder.join("log")], ..forward(Forward::All) }
 }
 
@@ -35,7 +36,7 @@ fn without_logs(store: &Store, id: &SetId) -> SetId {
     store.edited(id, false, |_, streams| streams.retain(|name, _| !name.starts_with("log/")))
 }
 
-fn new_place() -> (tempfile::TempDir, Target) {
+pub fn new_place() -> (tempfile::TempDir, Target) {
     let (keep, out) = fresh();
     (keep, Target::New(out))
 }
@@ -98,6 +99,7 @@ fn o25_p37_a_signature_of_zeros_names_no_stream() {
     assert!(store.plan(&none, &target, &Options::default()).possible);
 }
 
+// trap ops-2 O1
 #[test]
 fn p38_a_set_of_an_online_backup_needs_hard_recovery() {
     let Some((store, id, _)) = production() else { return };
@@ -107,6 +109,7 @@ fn p38_a_set_of_an_online_backup_needs_hard_recovery() {
     store.refused(&online, &target, &Options::default(), &["P28 R-ONLINE-SET"]);
 }
 
+// trap ops-1 D1
 #[test]
 fn o6_p40_without_the_anchor_log_nothing_is_replayed_and_the_copy_comes_back_as_it_was() {
     let Some(_) = engine_set("rollforward-tooold") else { return };
@@ -263,6 +266,7 @@ fn p50_two_contents_of_a_generation_are_told() {
     assert_eq!((plan.possible, breaches(&plan)), (true, vec!["P50 R-DUP".to_owned()]));
 }
 
+// trap ops-3 O30
 #[test]
 fn p51_a_log_of_another_size_is_not_used() {
     let Some((store, id, folder)) = production() else { return };
@@ -340,6 +344,7 @@ fn d2_p63_a_checkpoint_is_never_read_for_a_restore() {
     assert_eq!(plan.generations.unwrap().0, Generation(0x10));
 }
 
+// trap ops-3 O15
 #[test]
 fn o15_p65_a_database_of_the_stream_is_left_out_by_name_alone() {
     let Some((store, id, folder)) = production() else { return };

@@ -46,8 +46,16 @@ fn images_of_real_machines_are_restored_as_recovery_brings_them_up() {
         }
         let scratch = tempfile::tempdir().unwrap();
         let history = history(&*store.vault);
-        let drilled =
-            drill(&store.vault, &history, &report.set, scratch.path(), &Options::default(), &crate::common::ambient(), &mut ());
+        let drilled = drill(
+            &store.vault,
+            &history,
+            &report.set,
+            scratch.path(),
+            &Options::default(),
+            None,
+            &crate::common::ambient(),
+            &mut (),
+        );
         match drilled {
             Ok(drilled) => assert_eq!(drilled.replay.contents.len(), known.manifest.databases().count()),
             Err(error) => wrong.push(format!("{}: drill: {error}", folder.display())),

@@ -56,6 +56,7 @@ fn fail_all_kinds(kind: io::ErrorKind) -> BTreeMap<i32, usize> {
     codes
 }
 
+// trap ops-3 O28; ops-1 D12
 #[test]
 fn a_full_disk_at_any_call_is_error_1808_and_the_next_run_succeeds() {
     let codes = fail_all_kinds(io::ErrorKind::StorageFull);

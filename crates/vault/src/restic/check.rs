@@ -74,6 +74,7 @@ pub(crate) fn check(repository: &Repository, depth: Depth) -> Result<CheckReport
         let place = match role {
             Role::Set(set) => Place::set(&set.id),
             Role::Attachment { of, name } => Place::stream(&of, &name),
+            Role::Document { name } => Place::object(name.to_string()),
             Role::Foreign => Place::default(),
         };
         check_trees(repository, &index, snapshot.tree, &place, &mut seen, &mut report)?;

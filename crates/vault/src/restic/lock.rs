@@ -55,6 +55,39 @@ impl LockFile {
     }
 }
 
+/// A lock of a vault, as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockInfo {
+    /// Who has it, how and since when, in words; or what is wrong with it.
+    pub told: String,
+    /// Whether its holder seems gone: it was not renewed twice in a row, or the process of this machine is not there, or it cannot be read.
+    pub is_abandoned: bool,
+}
+
+/// All locks, those that are stale as well; none is taken or removed.
+///
+/// # Errors
+/// The storage's.
+pub(crate) fn infos(repository: &Repository) -> Result<Vec<LockInfo>> {
+    let mut infos = Vec::new();
+    for (id, size) in list(repository)? {
+        infos.push(match repository.load_json::<LockFile>(Object::new(Kind::Lock, id)) {
+            Ok(lock) => {
+                let age = now().saturating_sub(lock.time.as_second());
+                let is_abandoned = lock.is_stale() || age > 2 * RENEWAL.as_secs().cast_signed();
+                LockInfo { told: lock.told(), is_abandoned }
+            }
+            // An empty one is what an interrupted upload leaves; what is gone since the listing was given back.
+            Err(Error::Damaged(_)) if size == 0 || list(repository)?.iter().all(|(there, _)| *there != id) => continue,
+            Err(Error::Damaged(damage)) => {
+                LockInfo { told: format!("a lock that cannot be read ({damage})"), is_abandoned: true }
+            }
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(infos)
+}
+
 /// A lock that is held until it is dropped, and renewed meanwhile.
 pub(crate) struct Lock {
     held: Arc<Held>,
@@ -272,6 +305,18 @@ mod tests {
         foreign(&repository, |lock| (lock.hostname, lock.pid, lock.exclusive) = (host::name(), child.id().into(), true));
         drop(Lock::take(&repository, true).unwrap());
         assert_eq!(locks(&repository), 0);
+    }
+
+    #[test]
+    fn a_lock_that_was_not_renewed_twice_looks_abandoned_and_stays() {
+        let repository = repository();
+        foreign(&repository, |lock| lock.time = Timestamp::now() - 9.minutes());
+        assert_eq!(infos(&repository).unwrap().iter().filter(|lock| lock.is_abandoned).count(), 0);
+        foreign(&repository, |lock| lock.time = Timestamp::now() - 11.minutes());
+        let abandoned: Vec<LockInfo> = infos(&repository).unwrap().into_iter().filter(|lock| lock.is_abandoned).collect();
+        assert!(abandoned.len() == 1 && abandoned[0].told.contains("elsewhere"), "{abandoned:?}");
+        repository.backend.create(Object::new(Kind::Lock, Id::of(b"x")), b"torn").unwrap();
+        assert_eq!((infos(&repository).unwrap().len(), locks(&repository)), (3, 3));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! A set is a snapshot. Its root has `manifest.json`; below `streams` each stream as a file; below `segments` each stream that is longer than
 //! 256 MiB as a folder of numbered folders with one file `bytes` each: what has not changed between two sets then shares its tree, which
-//! lists the chunks. Streams are cut at a fixed size that is a whole number of pages. Attachments are snapshots of their own.
+//! lists the chunks. Beside the bytes of a stream longer than 1 MiB lie its fingerprints, 32 bytes for each chunk (below `fingerprints`, or
+//! in the folder of a segment): the next set of the same stream need not compress what has not changed. Streams are cut at a fixed size that
+//! is a whole number of pages. Attachments are snapshots of their own.
 //!
 //! Stock restic lists, checks, restores and prunes such a repository. Locks keep it and this program apart.
 
@@ -10,11 +12,13 @@ pub mod backend;
 mod check;
 pub mod config;
 pub mod crypto;
+mod digest;
 pub mod folder;
 mod host;
 mod id;
 mod index;
 pub mod keys;
+mod known;
 mod lock;
 mod pack;
 mod reader;
@@ -29,7 +33,8 @@ mod writer;
 pub use check::{CheckReport, Depth};
 pub use id::Id;
 pub use keys::{KeyInfo, Secret};
-pub use repository::CreateOptions;
+pub use lock::LockInfo;
+pub use repository::{CreateOptions, KEY_FILE_COST};
 pub use vault::{Exclusive, ResticVault};
 
 use crate::error::{Damage, Error, Place};

@@ -8,16 +8,21 @@ use crate::restic::index::{Index, Location};
 use crate::restic::lock::Lock;
 use crate::restic::pack::BlobKind;
 use crate::restic::repository::Repository;
+use crate::restic::stream::threads;
 use crate::restic::tree::{Node, Tree};
 use crate::set::{KnownPiece, Name, SetId};
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 /// Bytes of chunks kept in memory: whoever reads page by page gets each chunk once.
 const CACHE_BYTES: usize = 4 << 20;
 /// Lists of chunks kept in memory.
 const CACHED_PARTS: usize = 8;
+/// Bytes that a thread reads of a stream at once: a whole number of chunks of every size.
+const PIECE: u64 = 4 << 20;
 /// Bytes of neighbouring chunks that are read at once.
 const RUN_BYTES: u64 = 4 << 20;
 
@@ -253,6 +258,38 @@ impl StreamReader for Reader {
         let Range { start, end } = part.range(chunk);
         let piece = |id: &Id| KnownPiece { start: base + start, size: end - start, sha256: *id.bytes() };
         Ok(part.chunks.get(chunk).map(piece))
+    }
+    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<bool> {
+        let pieces = self.size.div_ceil(PIECE);
+        let threads = (threads() as u64).min(pieces);
+        thread::scope(|scope| {
+            // Each thread reads every so-many-th piece, and is at most one ahead.
+            let read = |thread: u64| {
+                let (sender, receiver) = sync_channel(1);
+                let numbers = (thread..pieces).step_by(usize::try_from(threads).unwrap_or(1));
+                scope.spawn(move || {
+                    for number in numbers {
+                        let offset = number * PIECE;
+                        let length = PIECE.min(self.size - offset);
+                        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+                        let read = self.read_at(offset, &mut bytes).map(|_| bytes);
+                        let failed = read.is_err();
+                        if sender.send(read).is_err() || failed {
+                            return;
+                        }
+                    }
+                });
+                receiver
+            };
+            let receivers: Vec<_> = (0..threads).map(read).collect();
+            for receiver in receivers.iter().cycle().take(usize::try_from(pieces).unwrap_or(usize::MAX)) {
+                let piece = receiver.recv().map_err(|_| self.damage(0, "a thread that read it is gone"))??;
+                if !each(&piece) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
     }
 }
 

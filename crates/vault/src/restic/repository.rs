@@ -11,8 +11,10 @@ use crate::restic::tree::TreeCache;
 use crate::restic::{Id, limits, told};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::RefCell;
 use std::io::Read as _;
 use std::sync::Arc;
+use zstd::bulk::Decompressor;
 
 /// The first byte of a plain object that is compressed; JSON begins with another.
 const COMPRESSED: u8 = 2;
@@ -30,6 +32,9 @@ pub struct CreateOptions {
     /// The binary logarithm of scrypt's N, 10 to 20: with 17 a try of a password takes 128 MiB and some tenths of a second.
     pub kdf_cost: u8,
 }
+
+/// [`CreateOptions::kdf_cost`] for the secret of a new key file: nobody guesses 256 bits, however fast a try is.
+pub const KEY_FILE_COST: u8 = 10;
 
 impl Default for CreateOptions {
     fn default() -> Self {
@@ -149,8 +154,10 @@ impl Repository {
         let plain = match location.uncompressed_length() {
             None => stored,
             Some(size) => {
-                let limit = if kind == BlobKind::Data { limits::DATA_BLOB } else { limits::OBJECT };
-                let plain = decompress(&stored, limit.min(size.into()));
+                let plain = match kind {
+                    BlobKind::Data => decompress_chunk(&stored, limits::DATA_BLOB.min(size.into())),
+                    BlobKind::Tree => decompress(&stored, limits::OBJECT.min(size.into())),
+                };
                 plain
                     .filter(|plain| plain.len() as u64 == u64::from(size))
                     .ok_or_else(|| object.damage(format!("{name}: cannot be decompressed")))?
@@ -171,6 +178,22 @@ pub(crate) fn missing(index: &Index, kind: BlobKind, id: Id) -> Error {
     };
     let because = index.damage.first().map(|damage| format!(", perhaps because of this: {damage}")).unwrap_or_default();
     Damage { place: Place::object("index"), reason: format!("the {kind} blob {id} is in no pack{because}") }.into()
+}
+
+thread_local! {
+    /// To make one takes longer than to decompress a chunk.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// What was compressed, of at most `limit` bytes, which are reserved at once.
+fn decompress_chunk(packed: &[u8], limit: u64) -> Option<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new().ok()?),
+        };
+        decompressor.decompress(packed, usize::try_from(limit).ok()?).ok()
+    })
 }
 
 /// What was compressed, of at most `limit` bytes: memory grows with what comes out, not with what is claimed.

@@ -15,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 const SET: &str = "anchorlog:set";
 const NEEDS: &str = "anchorlog:needs=";
 const ATTACHMENT_OF: &str = "anchorlog:attachment-of=";
+const DOCUMENT: &str = "anchorlog:document";
 
 /// A snapshot. `label` and `delete` are rustic's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,10 @@ pub(crate) enum Role {
         of: SetId,
         name: Name,
     },
+    /// Of the vault itself.
+    Document {
+        name: Name,
+    },
     /// Another program's.
     Foreign,
 }
@@ -73,7 +78,13 @@ impl Snapshot {
         Ok(Self { hostname: new.host.clone(), label: new.label.clone(), ..Self::new(time, tree, paths, tags) })
     }
     pub(crate) fn of_attachment(of: &SetId, name: &Name, tree: Id) -> Self {
-        let tags = vec![format!("{ATTACHMENT_OF}{}", of.as_str())];
+        Self::of_small_file(name, tree, format!("{ATTACHMENT_OF}{}", of.as_str()))
+    }
+    pub(crate) fn of_document(name: &Name, tree: Id) -> Self {
+        Self::of_small_file(name, tree, DOCUMENT.to_owned())
+    }
+    fn of_small_file(name: &Name, tree: Id, tag: String) -> Self {
+        let tags = vec![tag];
         Self { hostname: host::name(), ..Self::new(Timestamp::now(), tree, vec![format!("/{name}")], tags) }
     }
     fn new(time: Timestamp, tree: Id, paths: Vec<String>, tags: Vec<String>) -> Self {
@@ -108,9 +119,12 @@ impl Snapshot {
         let tags = self.tags.as_deref().unwrap_or_default();
         let set = |text: &str| SetId::parse(text);
         let path = self.paths.first().map(String::as_str).unwrap_or_default();
+        let named = || path.strip_prefix('/').and_then(Name::new);
+        if tags.iter().any(|tag| tag == DOCUMENT) {
+            return named().map_or(Role::Foreign, |name| Role::Document { name });
+        }
         if let Some(of) = tags.iter().find_map(|tag| tag.strip_prefix(ATTACHMENT_OF)).and_then(set) {
-            let name = path.strip_prefix('/').and_then(Name::new);
-            return name.map_or(Role::Foreign, |name| Role::Attachment { of, name });
+            return named().map_or(Role::Foreign, |name| Role::Attachment { of, name });
         }
         let Some(id) = set(&self.original.unwrap_or(id).to_string()).filter(|_| tags.iter().any(|tag| tag == SET)) else {
             return Role::Foreign;

@@ -55,13 +55,23 @@ impl Store {
         Compressor::new(self.repository.compression()).map_err(|error| Error::Storage(Place::default(), error))
     }
 
+    /// The repository that it adds to.
+    pub(crate) fn repository(&self) -> Arc<Repository> {
+        self.repository.clone()
+    }
+
+    /// Whether a blob is there already, safe and sound.
+    pub(crate) fn has(&self, kind: BlobKind, id: Id) -> bool {
+        self.index.is_in(&self.sound, kind, id)
+    }
+
     /// Stores a blob, unless it is there already. Returns its name, and the bytes that the repository grew by.
     ///
     /// # Errors
     /// The storage's.
     pub(crate) fn add(&self, compressor: &mut Compressor<'_>, kind: BlobKind, plain: &[u8]) -> Result<(Id, u64)> {
         let id = Id::of(plain);
-        if self.index.is_in(&self.sound, kind, id) || !self.state().new.insert((kind, id)) {
+        if self.has(kind, id) || !self.state().new.insert((kind, id)) {
             return Ok((id, 0));
         }
         let failed = |error| Error::Storage(Place::object("data"), error);

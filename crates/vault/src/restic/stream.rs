@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::restic::Id;
+use crate::restic::digest::{self, Value};
 use crate::restic::pack::BlobKind;
 use crate::restic::store::Store;
-use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,15 +12,24 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Bytes that a thread takes at once.
+/// Bytes that a thread takes at once; two chunks at least.
 const BATCH: usize = 1 << 20;
-const THREADS_MAX: usize = 16;
+pub(crate) const THREADS_MAX: usize = 16;
+
+/// Chunks of a part of a stream, with their values.
+#[derive(Debug, Default)]
+pub(crate) struct Chunks {
+    pub(crate) ids: Vec<Id>,
+    pub(crate) values: Vec<Value>,
+}
 
 /// A part of a stream that is stored.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) size: u64,
-    pub(crate) chunks: Vec<Id>,
+    pub(crate) chunks: Chunks,
+    /// BLAKE3 of the whole stream, where it is no longer than a batch: then its chunks have no values.
+    pub(crate) whole: Option<[u8; 32]>,
     /// Bytes that the repository grew by.
     pub(crate) stored: u64,
     /// Whether the source has ended.
@@ -34,73 +43,117 @@ pub(crate) enum Failure {
     Vault(Error),
 }
 
-/// Stores up to `limit` bytes of the source, a whole number of batches; memory is bounded by a few batches for each thread.
-pub(crate) fn store(
-    store: &Store,
-    chunk: usize,
-    limit: u64,
-    source: &mut dyn Read,
-    hash: &mut Sha256,
-) -> std::result::Result<Segment, Failure> {
-    let batch = BATCH.max(chunk);
-    let mut size = 0;
-    let mut next = |hash: &mut Sha256| {
-        let wanted = (limit - size).min(batch as u64);
-        let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(batch));
-        source.take(wanted).read_to_end(&mut bytes).map_err(Failure::Source)?;
-        size += bytes.len() as u64;
-        hash.update(&bytes);
-        let last = (bytes.len() as u64) < wanted;
-        Ok((bytes, last, size))
-    };
-    let (first, last, size) = next(hash)?;
-    if last {
-        let (chunks, stored) = one_batch(store, chunk, &first).map_err(Failure::Vault)?;
-        return Ok(Segment { size, chunks, stored, ended: true });
-    }
-    let work = Work { store, chunk, failed: AtomicBool::new(false), done: Mutex::default() };
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX);
-    let (sender, receiver) = sync_channel(threads * 2);
-    let receiver = Mutex::new(receiver);
-    let read = thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| work.run(&receiver));
-        }
-        let mut batches = (0, first, false, size);
-        loop {
-            let (number, bytes, last, size) = batches;
-            // Nobody receives any more only when the others have failed.
-            if sender.send((number, bytes)).is_err() || work.failed.load(Ordering::Relaxed) {
-                drop(sender);
-                return Ok((size, false));
-            }
-            if last || size >= limit {
-                drop(sender);
-                return Ok((size, last));
-            }
-            match next(hash) {
-                Ok((bytes, last, size)) => batches = (number + 1, bytes, last, size),
-                Err(failure) => {
-                    drop(sender);
-                    return Err(failure);
-                }
-            }
-        }
-    });
-    let (size, ended) = read?;
-    let Done { mut batches, stored, error } = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(error) = error {
-        return Err(Failure::Vault(error));
-    }
-    batches.sort_unstable_by_key(|(number, _)| *number);
-    Ok(Segment { size, chunks: batches.into_iter().flat_map(|(_, chunks)| chunks).collect(), stored, ended })
+/// Where chunks go to, and what is known of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) store: &'a Store,
+    /// Size of a chunk in bytes.
+    pub(crate) chunk: usize,
+    /// Where in the stream the part begins.
+    pub(crate) offset: u64,
+    /// What the part was in another set: a chunk that has its value there is not compressed again.
+    pub(crate) known: Option<&'a Chunks>,
 }
 
-/// Stores the chunks of one batch.
-pub(crate) fn one_batch(store: &Store, chunk: usize, bytes: &[u8]) -> Result<(Vec<Id>, u64)> {
+impl Part<'_> {
+    /// Stores up to `limit` bytes of the source, a whole number of batches; memory is bounded by a few batches for each thread.
+    pub(crate) fn store(self, limit: u64, source: &mut dyn Read) -> std::result::Result<Segment, Failure> {
+        let batch = self.batch_size();
+        let mut size = 0;
+        let mut next = || {
+            let wanted = (limit - size).min(batch as u64);
+            let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(batch));
+            source.take(wanted).read_to_end(&mut bytes).map_err(Failure::Source)?;
+            size += bytes.len() as u64;
+            let last = (bytes.len() as u64) < wanted;
+            Ok((bytes, last, size))
+        };
+        let (first, last, size) = next()?;
+        if last {
+            let whole = (self.offset == 0).then(|| blake3::hash(&first).into());
+            let (chunks, stored) = self.batch(0, &first).map_err(Failure::Vault)?;
+            return Ok(Segment { size, chunks, whole, stored, ended: true });
+        }
+        let work = Work { part: self, failed: AtomicBool::new(false), done: Mutex::default() };
+        let threads = threads();
+        let (sender, receiver) = sync_channel(threads * 2);
+        let receiver = Mutex::new(receiver);
+        let read = thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| work.run(&receiver));
+            }
+            let mut batches = (0, first, false, size);
+            loop {
+                let (number, bytes, last, size) = batches;
+                // Nobody receives any more only when the others have failed.
+                if sender.send((number, bytes)).is_err() || work.failed.load(Ordering::Relaxed) {
+                    drop(sender);
+                    return Ok((size, false));
+                }
+                if last || size >= limit {
+                    drop(sender);
+                    return Ok((size, last));
+                }
+                match next() {
+                    Ok((bytes, last, size)) => batches = (number + 1, bytes, last, size),
+                    Err(failure) => {
+                        drop(sender);
+                        return Err(failure);
+                    }
+                }
+            }
+        });
+        let (size, ended) = read?;
+        let Done { mut batches, stored, error } = work.done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = error {
+            return Err(Failure::Vault(error));
+        }
+        batches.sort_unstable_by_key(|(number, _)| *number);
+        let mut chunks = Chunks::default();
+        for (_, batch) in batches {
+            chunks.ids.extend(batch.ids);
+            chunks.values.extend(batch.values);
+        }
+        Ok(Segment { size, chunks, whole: None, stored, ended })
+    }
+
+    fn batch_size(self) -> usize {
+        BATCH.max(2 * self.chunk)
+    }
+
+    /// Stores the chunks of a batch.
+    fn batch(self, number: usize, bytes: &[u8]) -> Result<(Chunks, u64)> {
+        let mut compressor = self.store.compressor()?;
+        let mut stored = 0;
+        let mut chunks = Chunks::default();
+        let first = number * (self.batch_size() / self.chunk);
+        for (at, plain) in (first..).zip(bytes.chunks(self.chunk)) {
+            let value = digest::of_chunk(self.offset + at as u64 * self.chunk as u64, plain);
+            chunks.values.push(value);
+            if let Some(id) = self.known.and_then(|known| known.same(at, &value)).filter(|id| self.store.has(BlobKind::Data, *id))
+            {
+                chunks.ids.push(id);
+                continue;
+            }
+            let (id, grown) = self.store.add(&mut compressor, BlobKind::Data, plain)?;
+            chunks.ids.push(id);
+            stored += grown;
+        }
+        Ok((chunks, stored))
+    }
+}
+
+impl Chunks {
+    /// The chunk at this place, where it has this value.
+    fn same(&self, at: usize, value: &Value) -> Option<Id> {
+        self.ids.get(at).copied().filter(|_| self.values.get(at) == Some(value))
+    }
+}
+
+/// Stores the chunks of a document. /// Returns them, and the bytes that the repository grew by.
+pub(crate) fn document(store: &Store, chunk: usize, bytes: &[u8]) -> Result<(Vec<Id>, u64)> {
     let mut compressor = store.compressor()?;
-    let mut stored = 0;
-    let mut chunks = Vec::with_capacity(bytes.len().div_ceil(chunk));
+    let (mut chunks, mut stored) = (Vec::with_capacity(bytes.len().div_ceil(chunk)), 0);
     for plain in bytes.chunks(chunk) {
         let (id, grown) = store.add(&mut compressor, BlobKind::Data, plain)?;
         chunks.push(id);
@@ -109,18 +162,22 @@ pub(crate) fn one_batch(store: &Store, chunk: usize, bytes: &[u8]) -> Result<(Ve
     Ok((chunks, stored))
 }
 
+/// Threads that work at once.
+pub(crate) fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX)
+}
+
 type Batch = (usize, Vec<u8>);
 
 struct Work<'a> {
-    store: &'a Store,
-    chunk: usize,
+    part: Part<'a>,
     failed: AtomicBool,
     done: Mutex<Done>,
 }
 
 #[derive(Default)]
 struct Done {
-    batches: Vec<(usize, Vec<Id>)>,
+    batches: Vec<(usize, Chunks)>,
     stored: u64,
     error: Option<Error>,
 }
@@ -134,7 +191,7 @@ impl Work<'_> {
             if self.failed.load(Ordering::Relaxed) {
                 continue;
             }
-            let result = one_batch(self.store, self.chunk, &bytes);
+            let result = self.part.batch(number, &bytes);
             let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
             match result {
                 Ok((chunks, stored)) => {

@@ -6,10 +6,11 @@ use crate::restic::check::{self, CheckReport, Depth};
 use crate::restic::folder::FolderBackend;
 use crate::restic::index::Index;
 use crate::restic::keys::{self, KeyInfo, Secret};
-use crate::restic::lock::{Held, Lock};
+use crate::restic::known::Known;
+use crate::restic::lock::{self, Held, Lock, LockInfo};
 use crate::restic::reader::{Reader, Source, within};
 use crate::restic::repository::{CreateOptions, Repository};
-use crate::restic::snapshot::{self, Role, Stored};
+use crate::restic::snapshot::{self, Role, Snapshot, Stored};
 use crate::restic::store::Store;
 use crate::restic::tree::{Tree, small_file};
 use crate::restic::writer::{self, MANIFEST, Writer};
@@ -100,7 +101,7 @@ impl ResticVault {
     /// Cuts long streams into segments of another size, a power of two from 1 MiB: vaults with any size are read alike.
     #[must_use]
     pub fn with_segment_size(self, bytes: u64) -> Self {
-        Self { segment_size: bytes.next_power_of_two().max(1 << 20).max(self.repository.chunk_size as u64), ..self }
+        Self { segment_size: bytes.next_power_of_two().max(1 << 20).max(2 * self.repository.chunk_size as u64), ..self }
     }
 
     /// The storage of this vault.
@@ -150,6 +151,14 @@ impl ResticVault {
             self.repository.backend.remove(object).map_err(|error| told(object, error))?;
             self.sync("keys")
         })
+    }
+
+    /// The locks of this vault, its own as well; none is taken for it, and none removed.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn locks(&self) -> Result<Vec<LockInfo>> {
+        lock::infos(&self.repository)
     }
 
     /// Whether all that the sets need is there, and is what was written, as far as `depth` reaches.
@@ -277,7 +286,9 @@ impl Vault for ResticVault {
             self.find(needed)?;
         }
         let store = Store::new(self.repository.clone(), self.index()?)?;
-        Ok(Box::new(Writer::new(self.repository.clone(), lock, store, new, self.segment_size)))
+        let known = Known::new(self.repository.clone(), self.index()?);
+        let find = |set: &SetId| self.find(set).map(|stored| stored.snapshot.tree);
+        Ok(Box::new(Writer::new(store, lock, known, find, new, self.segment_size)))
     }
     fn manifest(&self, set: &SetId) -> Result<Vec<u8>> {
         let Source { repository, index, lock } = self.source()?;
@@ -298,27 +309,25 @@ impl Vault for ResticVault {
         let lock = self.share()?;
         self.find(set)?;
         let store = Store::new(self.repository.clone(), self.index()?)?;
-        writer::attach(&self.repository, &lock, &store, set, name, bytes)
+        writer::attach(&self.repository, &lock, &store, (name, bytes), |tree| Snapshot::of_attachment(set, name, tree))
     }
     fn attachments(&self, set: &SetId) -> Result<Vec<Attachment>> {
-        let Source { repository, index, lock } = self.source()?;
         self.find(set)?;
-        let (all, _) = snapshot::all(&repository)?;
-        let mut attachments = Vec::new();
-        for Stored { snapshot, role, .. } in all {
-            let Role::Attachment { of, name } = role else { continue };
-            if of != *set {
-                continue;
-            }
-            let place = Place::stream(set, &name);
-            let node = Tree::resolve(&repository, &index, snapshot.tree, name.as_str()).map_err(|error| within(&place, error))?;
-            let absent = || Damage { place: place.clone(), reason: "the attachment has no content".into() };
-            let node = node.ok_or_else(absent)?;
-            let bytes = small_file(&repository, &index, &node, limits::DOCUMENT).map_err(|error| within(&place, error))?;
-            attachments.push(Attachment { name, time: snapshot.millisecond(), bytes });
-        }
-        drop(lock);
-        Ok(attachments)
+        self.small_files(|role| match role {
+            Role::Attachment { of, name } if of == *set => Some((Place::stream(set, &name), name)),
+            _ => None,
+        })
+    }
+    fn keep(&self, name: &Name, bytes: &[u8]) -> Result<()> {
+        let lock = self.share()?;
+        let store = Store::new(self.repository.clone(), self.index()?)?;
+        writer::attach(&self.repository, &lock, &store, (name, bytes), |tree| Snapshot::of_document(name, tree))
+    }
+    fn documents(&self) -> Result<Vec<Attachment>> {
+        self.small_files(|role| match role {
+            Role::Document { name } => Some((Place::object(name.to_string()), name)),
+            _ => None,
+        })
     }
     fn forget(&self, sets: &[SetId]) -> Result<()> {
         if self.is_append_only() {
@@ -329,6 +338,22 @@ impl Vault for ResticVault {
 }
 
 impl ResticVault {
+    /// The snapshots of one small file that `chosen` names, with their places.
+    fn small_files(&self, chosen: impl Fn(Role) -> Option<(Place, Name)>) -> Result<Vec<Attachment>> {
+        let Source { repository, index, lock } = self.source()?;
+        let (all, _) = snapshot::all(&repository)?;
+        let mut attachments = Vec::new();
+        for Stored { snapshot, role, .. } in all {
+            let Some((place, name)) = chosen(role) else { continue };
+            let node = Tree::resolve(&repository, &index, snapshot.tree, name.as_str()).map_err(|error| within(&place, error))?;
+            let absent = || Damage { place: place.clone(), reason: "the attachment has no content".into() };
+            let node = node.ok_or_else(absent)?;
+            let bytes = small_file(&repository, &index, &node, limits::DOCUMENT).map_err(|error| within(&place, error))?;
+            attachments.push(Attachment { name, time: snapshot.millisecond(), bytes });
+        }
+        drop(lock);
+        Ok(attachments)
+    }
     fn forget_alone(&self, sets: &[SetId]) -> Result<()> {
         let (all, _) = snapshot::all(&self.repository)?;
         let summary = |stored: &Stored| match &stored.role {

@@ -3,17 +3,18 @@
 use crate::SetWriter;
 use crate::error::{Error, Place, Result};
 use crate::restic::backend::{Kind, Object};
+use crate::restic::digest;
+use crate::restic::known::{self, FINGERPRINTS, Known, fingerprints_of};
 use crate::restic::lock::Lock;
 use crate::restic::pack::BlobKind;
 use crate::restic::reader::{SEGMENT_FILE, segment_name};
 use crate::restic::repository::Repository;
 use crate::restic::snapshot::Snapshot;
 use crate::restic::store::Store;
-use crate::restic::stream::{self, Failure, Segment};
+use crate::restic::stream::{self, Chunks, Failure, Part, Segment};
 use crate::restic::tree::{Node, Tree};
 use crate::restic::{Id, limits};
 use crate::set::{Name, Names, NewSet, Receipt, SetId};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -21,70 +22,100 @@ use std::sync::Arc;
 /// The manifest in the root of a set.
 pub(crate) const MANIFEST: &str = "manifest.json";
 
-/// A set being written.
-pub(crate) struct Writer {
-    pub(crate) repository: Arc<Repository>,
-    pub(crate) lock: Arc<Lock>,
-    pub(crate) store: Store,
-    pub(crate) made: NewSet,
+/// A set being written. `F`: the root of another set.
+pub(crate) struct Writer<F> {
+    repository: Arc<Repository>,
+    lock: Arc<Lock>,
+    store: Store,
+    made: NewSet,
+    known: Known,
+    root_of: F,
     /// Streams longer than this are cut into segments of this size.
-    pub(crate) segment_size: u64,
+    segment_size: u64,
     names: Names,
     root: Folder,
     failed: Option<Name>,
 }
 
-impl Writer {
-    pub(crate) fn new(repository: Arc<Repository>, lock: Arc<Lock>, store: Store, made: NewSet, segment_size: u64) -> Self {
-        let (names, root) = (Names::default(), Folder::default());
-        Self { repository, lock, store, made, segment_size, names, root, failed: None }
+impl<F: Fn(&SetId) -> Result<Id>> Writer<F> {
+    pub(crate) fn new(store: Store, lock: Arc<Lock>, known: Known, root_of: F, made: NewSet, segment_size: u64) -> Self {
+        let (repository, names, root) = (store.repository(), Names::default(), Folder::default());
+        Self { repository, lock, store, made, known, root_of, segment_size, names, root, failed: None }
     }
 
     fn store(&mut self, name: &Name, source: &mut dyn Read) -> std::result::Result<Receipt, Failure> {
-        let chunk = self.repository.chunk_size;
-        let mut hash = Sha256::new();
-        let mut segment = stream::store(&self.store, chunk, self.segment_size, source, &mut hash)?;
-        let (mut bytes, mut stored) = (segment.size, segment.stored);
-        let mut segments = Vec::new();
+        let first = self.part(name, 0, source)?;
+        let (mut bytes, mut stored, mut ended) = (first.size, first.stored, first.ended);
+        let mut values = vec![digest::of_parts(&first.chunks.values)];
         // Whether a full segment was the whole stream, only the next read tells.
-        while !segment.ended {
-            let next = stream::store(&self.store, chunk, self.segment_size, source, &mut hash)?;
+        let second = if ended { None } else { Some(self.part(name, 1, source)?).filter(|part| part.size > 0) };
+        let Some(mut next) = second else {
+            let blake3 = first.whole.unwrap_or_else(|| digest::of_stream(&first.chunks.values));
+            stored += self.put_whole(name, first).map_err(Failure::Vault)?;
+            return Ok(Receipt { bytes, blake3, stored });
+        };
+        stored += self.put_segment(name, 0, first).map_err(Failure::Vault)?;
+        for number in 1.. {
             if next.size == 0 {
                 break;
             }
-            bytes += next.size;
-            stored += next.stored;
-            segments.push(std::mem::replace(&mut segment, next));
-            self.segment(name, &mut segments, &mut stored).map_err(Failure::Vault)?;
+            (bytes, stored, ended) = (bytes + next.size, stored + next.stored, next.ended);
+            values.push(digest::of_parts(&next.chunks.values));
+            // Its list of chunks need not stay in memory.
+            stored += self.put_segment(name, number, next).map_err(Failure::Vault)?;
+            if ended {
+                break;
+            }
+            next = self.part(name, number + 1, source)?;
         }
-        if self.has_segments(name) {
-            segments.push(segment);
-            self.segment(name, &mut segments, &mut stored).map_err(Failure::Vault)?;
-        } else {
-            let path = format!("streams/{name}");
-            self.root.put(&path, |own| Node::file(own, segment.size, segment.chunks));
-        }
-        Ok(Receipt { bytes, sha256: hash.finalize().into(), stored })
+        Ok(Receipt { bytes, blake3: digest::of_stream(&values), stored })
     }
 
-    fn has_segments(&mut self, name: &Name) -> bool {
-        self.root.find(&format!("segments/{name}")).is_some()
+    /// Stores the chunks of a segment.
+    fn part(&self, name: &Name, number: usize, source: &mut dyn Read) -> std::result::Result<Segment, Failure> {
+        let known = self.known.part(name, number);
+        let offset = self.segment_size * number as u64;
+        Part { store: &self.store, chunk: self.repository.chunk_size, offset, known: known.as_ref() }
+            .store(self.segment_size, source)
     }
 
-    /// Turns segments into trees: their lists of chunks need not stay in memory.
-    fn segment(&mut self, name: &Name, segments: &mut Vec<Segment>, stored: &mut u64) -> Result<()> {
-        for Segment { size, chunks, .. } in segments.drain(..) {
-            let (tree, grown) = save_tree(&self.store, vec![Node::file(SEGMENT_FILE, size, chunks)])?;
-            *stored += grown;
-            let path = format!("segments/{name}");
-            let number = self.root.find(&path).map_or(0, |folder| folder.entries.len());
-            self.root.put(&format!("{path}/{}", segment_name(number)), |own| Node::folder(own, tree));
+    /// Enters a stream that is one segment. Returns the bytes that its fingerprints take.
+    fn put_whole(&mut self, name: &Name, Segment { size, chunks, whole, .. }: Segment) -> Result<u64> {
+        let mut stored = 0;
+        // What one thread takes at once is stored faster than its fingerprints are found.
+        if whole.is_none() {
+            let (node, grown) = self.fingerprints(&chunks)?;
+            stored = grown;
+            self.root.put(&fingerprints_of(name), node);
         }
-        Ok(())
+        self.root.put(&format!("streams/{name}"), |own| Node::file(own, size, chunks.ids));
+        Ok(stored)
+    }
+
+    /// Turns a segment into a tree. Returns the bytes that it takes besides its chunks.
+    fn put_segment(&mut self, name: &Name, number: usize, Segment { size, chunks, .. }: Segment) -> Result<u64> {
+        let (fingerprints, grown) = self.fingerprints(&chunks)?;
+        let nodes = vec![Node::file(SEGMENT_FILE, size, chunks.ids), fingerprints(FINGERPRINTS)];
+        let (tree, stored) = save_tree(&self.store, nodes)?;
+        self.root.put(&format!("segments/{name}/{}", segment_name(number)), |own| Node::folder(own, tree));
+        Ok(grown + stored)
+    }
+
+    /// Stores the values of chunks; returns the file that they are.
+    fn fingerprints(&self, chunks: &Chunks) -> Result<(impl FnOnce(&str) -> Node + use<F>, u64)> {
+        let bytes = known::fingerprints(&chunks.values);
+        let (ids, stored) = stream::document(&self.store, self.repository.chunk_size, &bytes)?;
+        Ok((move |own: &str| Node::file(own, bytes.len() as u64, ids), stored))
     }
 }
 
-impl SetWriter for Writer {
+impl<F: Fn(&SetId) -> Result<Id>> SetWriter for Writer<F> {
+    fn resembles(&mut self, set: &SetId) {
+        // It is only sought for what need not be done: without it the same is stored.
+        if let Ok(root) = (self.root_of)(set) {
+            self.known.add(root);
+        }
+    }
     fn stream(&mut self, name: &Name, source: &mut dyn Read) -> Result<Receipt> {
         if !self.names.take(name) {
             return Err(Error::NameTaken(name.clone()));
@@ -103,7 +134,7 @@ impl SetWriter for Writer {
             return Err(Error::Source(name, io::Error::other("the stream was not stored to its end")));
         }
         refuse_beyond(limits::DOCUMENT, manifest.len(), "the manifest")?;
-        let (chunks, _) = stream::one_batch(&store, repository.chunk_size, manifest)?;
+        let (chunks, _) = stream::document(&store, repository.chunk_size, manifest)?;
         root.put(MANIFEST, |own| Node::file(own, manifest.len() as u64, chunks));
         let tree = root.save(&store)?;
         let id = commit(&repository, &lock, &store, &Snapshot::of_set(&made, tree)?)?;
@@ -112,13 +143,19 @@ impl SetWriter for Writer {
 }
 
 /// Stores a small document as a snapshot of its own.
-pub(crate) fn attach(repository: &Repository, lock: &Lock, store: &Store, of: &SetId, name: &Name, bytes: &[u8]) -> Result<()> {
+pub(crate) fn attach(
+    repository: &Repository,
+    lock: &Lock,
+    store: &Store,
+    (name, bytes): (&Name, &[u8]),
+    snapshot: impl FnOnce(Id) -> Snapshot,
+) -> Result<()> {
     refuse_beyond(limits::DOCUMENT, bytes.len(), "the attachment")?;
-    let (chunks, _) = stream::one_batch(store, repository.chunk_size, bytes)?;
+    let (chunks, _) = stream::document(store, repository.chunk_size, bytes)?;
     let mut root = Folder::default();
     root.put(name.as_str(), |own| Node::file(own, bytes.len() as u64, chunks));
     let tree = root.save(store)?;
-    commit(repository, lock, store, &Snapshot::of_attachment(of, name, tree)).map(|_| ())
+    commit(repository, lock, store, &snapshot(tree)).map(|_| ())
 }
 
 /// The commit point. A snapshot that does not stand is removed again.
@@ -178,13 +215,6 @@ impl Folder {
                 }
             }
         }
-    }
-    /// The folder at a path.
-    fn find(&self, path: &str) -> Option<&Self> {
-        path.split('/').try_fold(self, |folder, part| match folder.entries.get(part) {
-            Some(Entry::Folder(inner)) => Some(inner),
-            _ => None,
-        })
     }
     /// Stores it with all that is in it.
     fn save(self, store: &Store) -> Result<Id> {

@@ -10,7 +10,7 @@ use anchorlog_operations::sets::History;
 use anchorlog_operations::verify::verify_file;
 use anchorlog_storage::DiskFolder;
 use anchorlog_vault::Vault;
-use anchorlog_vault::restic::{CreateOptions, ResticVault, Secret};
+use anchorlog_vault::restic::{CreateOptions, KEY_FILE_COST, ResticVault, Secret};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -39,7 +39,8 @@ pub(super) fn run(
     let key = Secret::new_key_file().map_err(|error| failed(&error.to_string()))?;
     let secret = Secret::key_file(key.as_bytes()).ok_or_else(|| failed("a new key is empty"))?;
     let place = root.join("vault");
-    let made = ResticVault::create(&place, &secret, CreateOptions::default()).map_err(|error| vault::trouble(&error))?;
+    let made = ResticVault::create(&place, &secret, CreateOptions { kdf_cost: KEY_FILE_COST, ..CreateOptions::default() })
+        .map_err(|error| vault::trouble(&error))?;
     let made: Arc<dyn Vault> = Arc::new(made);
     let sources = Sources::gather(&Inputs { folder: crashed.to_owned(), ..Inputs::default() })?;
     let options = Options { scratch: Some(root.to_owned()), host: now::host(), ..Options::default() };

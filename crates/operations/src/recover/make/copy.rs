@@ -3,7 +3,7 @@
 use super::{MakeError, Progress, failed, go_on, refused};
 use crate::identify::Content;
 use crate::recover::{Source, Sources};
-use crate::restore::set::{Stored, StreamError, write_stored};
+use crate::restore::set::{Stored, StreamError, digest_text, write_stored};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::names;
 use anchorlog_storage::copy::{copy_file, read_file};
@@ -74,7 +74,7 @@ fn from_vault(stored: &Stored, to: &Path, progress: &mut dyn Progress) -> Result
         MakeError::Failed { reason, jet: Some(JetCode::READ_VERIFY_FAILURE) }
     };
     match write_stored(stored, to, &mut |_| progress.goes_on()) {
-        Ok(Some(written)) if written == (stored.size, stored.sha256) => Ok(hex::encode(stored.sha256)),
+        Ok(Some(written)) if written == (stored.size, stored.blake3) => Ok(digest_text(&stored.blake3)),
         Ok(Some((size, _))) => Err(broken(format!("it reads back with {size} bytes that are not those which were stored"))),
         Ok(None) => Err(MakeError::Interrupted),
         Err(StreamError::Vault(error)) => Err(broken(error.to_string())),

@@ -146,7 +146,9 @@ pub(crate) fn carry(
         run.left_out = left_out;
         run.commits_left_out = commits_behind(plan, sources, run.end);
     }
-    prove(work, &mut report, progress)?;
+    if made.is_some() || !plan.options.trust_copies {
+        prove(work, &mut report, progress)?;
+    }
     judge_damage(plan, &mut report)?;
     Ok(report)
 }

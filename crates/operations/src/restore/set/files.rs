@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Files that were written.
 #[derive(Clone, Debug, Serialize)]
 pub struct FilesReport {
-    /// Place below the target, bytes, SHA-256.
+    /// Place below the target, bytes, BLAKE3.
     pub files: Vec<(PathBuf, u64, String)>,
     /// What could not be given back of owners and times.
     pub not_given_back: Vec<String>,
@@ -75,8 +75,8 @@ pub fn files(
             Err(StreamError::Vault(error)) => return Err(error.into()),
             Err(StreamError::Written(error)) => return Err(storage(to.display().to_string())(error)),
         };
-        if (size, digest) != (part.size, part.sha256) {
-            return Err(damaged(format!("it reads back with {size} bytes and the SHA-256 {}", hex::encode(digest))));
+        if (size, digest) != (part.size, part.blake3) {
+            return Err(damaged(format!("it reads back with {size} bytes and the BLAKE3 {}", hex::encode(digest))));
         }
         report.not_given_back.extend(give_back(&to, &part.owner, part.role, true));
         report.files.push((below, size, hex::encode(digest)));

@@ -386,7 +386,7 @@ fn place(plan: &mut Plan, chain: &Chain, existing: &Existing, members: &[Member]
                 from: source.path.display().to_string(),
                 role,
                 size: source.identified.size,
-                sha256: None,
+                blake3: None,
                 generation: None,
                 origin: Origin::Disk(source.path.clone()),
                 owner: crate::backup::owner_of(&source.path),
@@ -402,7 +402,7 @@ fn place(plan: &mut Plan, chain: &Chain, existing: &Existing, members: &[Member]
             from: lives::origin_of(&log.origin),
             role: Role::Log,
             size: log.size,
-            sha256: Some(log.sha256),
+            blake3: Some(log.blake3),
             generation: Some(Generation(log.facts.generation)),
             origin: log.origin.clone(),
             owner: log.owner.clone(),
@@ -441,7 +441,7 @@ fn placing(
     out.push(Predicate::held("P58", "", read));
     for log in open {
         let used =
-            chain.logs.last().is_some_and(|last| last.sha256 == log.sha256 && last.facts.generation == log.facts.generation);
+            chain.logs.last().is_some_and(|last| last.blake3 == log.blake3 && last.facts.generation == log.facts.generation);
         out.push(if used {
             Predicate::held("P59", &log.from, format!("it continues the chain as generation {:#x}", log.facts.generation))
         } else {

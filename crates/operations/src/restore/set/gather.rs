@@ -27,7 +27,7 @@ pub(in crate::restore) struct Candidate {
     pub from: String,
     pub facts: LogFacts,
     pub size: u64,
-    pub sha256: [u8; 32],
+    pub blake3: [u8; 32],
     /// The generation that its name says; none for a current log.
     pub named: Option<u32>,
     pub owner: Owner,
@@ -113,7 +113,7 @@ fn from_set(vault: &Arc<dyn Vault>, set: &KnownSet, out: &mut Gathered) {
             from: format!("set {}, {}", set.id, part.name),
             facts: facts.clone(),
             size: part.size,
-            sha256: part.sha256,
+            blake3: part.blake3,
             named: (!facts.open).then_some(facts.generation),
             owner: part.owner.clone(),
             in_target: false,
@@ -150,7 +150,7 @@ fn candidate(source: &Source, log: crate::backup::LogItem, in_target: bool) -> C
         from: source.path.display().to_string(),
         facts: log.facts,
         size: log.size,
-        sha256: log.sha256,
+        blake3: log.blake3,
         named: log.named,
         owner: Owner::default(),
         in_target,
@@ -289,7 +289,7 @@ fn pick(mut all: Vec<Candidate>, next: &[Candidate], chain: &mut Chain) -> Resul
 
 /// P50: the same to the shorter valid end. The last segment of a log that is being written is written again as it fills.
 fn same_content(a: &Candidate, b: &Candidate) -> bool {
-    if a.sha256 == b.sha256 {
+    if a.blake3 == b.blake3 {
         return true;
     }
     let whole = |candidate: &Candidate| candidate.facts.state == LogState::Whole && !candidate.facts.open;

@@ -201,6 +201,7 @@ mod tests {
         predicates.iter().filter(|predicate| !predicate.holds).filter_map(|it| Some((it.id, it.refusal?))).collect()
     }
 
+    // traps ops-1 P56; ops-3 O13
     #[test]
     fn p56_another_database_under_the_path_ends_a_life() {
         let part = Part { shown: "a".into(), signature: Signature([1; 28]), place: "a.edb".into() };

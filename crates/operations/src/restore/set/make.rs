@@ -2,7 +2,7 @@
 
 use super::error::{Error, storage};
 use super::plan::{Form, Plan};
-use super::stage::{give_back, go_on, stage};
+use super::stage::{digest_text, give_back, go_on, stage};
 use super::stored::Origins;
 use crate::backup::{Predicate, is_in_use};
 use crate::recover::{self, Place, Progress, aside_in, clear_place, work_place};
@@ -12,7 +12,6 @@ use anchorlog_replay::ambient::Ambient;
 use anchorlog_storage::publish::{Change, WorkFolder, is_cut_off};
 use anchorlog_storage::{DiskFolder, Entry, Folder as _};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -81,7 +80,7 @@ pub(super) fn build(plan: &Plan, place: &Place, ambient: &Ambient, progress: &mu
     reached(plan, &report)?;
     let mut outputs = BTreeMap::new();
     for Entry { path, .. } in work.folder().list().map_err(storage(work.path().display().to_string()))? {
-        outputs.insert(path.display().to_string(), sha256(&work.path().join(&path), progress)?);
+        outputs.insert(path.display().to_string(), digest_of(&work.path().join(&path), progress)?);
     }
     report.outputs = outputs;
     let mut not_given_back = Vec::new();
@@ -135,14 +134,14 @@ fn reached(plan: &Plan, report: &recover::Report) -> Result<(), Error> {
     Ok(())
 }
 
-fn sha256(path: &Path, progress: &mut dyn Progress) -> Result<String, Error> {
-    let mut digest = Sha256::new();
+fn digest_of(path: &Path, progress: &mut dyn Progress) -> Result<String, Error> {
+    let mut digest = blake3::Hasher::new();
     let read = anchorlog_storage::copy::read_file(path, &mut |bytes| {
         digest.update(bytes);
         progress.goes_on()
     });
     read.map_err(storage(path.display().to_string()))?;
-    Ok(hex::encode(digest.finalize()))
+    Ok(digest_text(digest.finalize().as_bytes()))
 }
 
 fn publish(plan: &Plan, place: &Place, built: Built, ambient: &Ambient, progress: &mut dyn Progress) -> Result<Report, Error> {
@@ -189,7 +188,7 @@ fn publish_over(
     let mut changes = Vec::new();
     for (shown, digest) in &report.recovery.outputs {
         let path = PathBuf::from(shown);
-        let same = existing.contains(&path) && sha256(&root.join(&path), progress)? == *digest;
+        let same = existing.contains(&path) && digest_of(&root.join(&path), progress)? == *digest;
         if !same {
             changes.push(Change::Put(path));
         }

@@ -63,6 +63,8 @@ pub struct Options {
     pub keep_damage: bool,
     /// A damaged copy of the database, or a folder with such copies: what of it is as the set has it is not read from the vault.
     pub onto: Option<PathBuf>,
+    /// Verify databases as a whole that nothing was replayed on, although each byte is what was backed up, and each page was verified.
+    pub verify: bool,
     /// Put the database of a domain controller back in place all the same.
     pub domain_controller: bool,
     /// The user vouches that nothing has the files of the target open, where locks cannot tell.
@@ -89,6 +91,7 @@ pub(crate) fn means(wanted: &str, path: &str) -> bool {
 mod tests {
     use super::*;
 
+    // trap ops-1 O16
     #[test]
     fn o16_a_path_is_meant_by_its_end_whatever_case_and_separator() {
         for wanted in ["R:\\db\\Mail.edb", "mail.edb", "DB/MAIL.EDB"] {

@@ -37,9 +37,9 @@ pub struct Item {
     pub role: Role,
     /// Bytes.
     pub size: u64,
-    /// SHA-256 of them, as far as it is known before.
+    /// BLAKE3 of them, as far as it is known before.
     #[serde(serialize_with = "digest")]
-    pub sha256: Option<[u8; 32]>,
+    pub blake3: Option<[u8; 32]>,
     /// Of a log: its generation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
@@ -61,7 +61,7 @@ impl Item {
             from: format!("set {}, {}", taken.stored.set, taken.stored.name),
             role: taken.part.role,
             size: taken.part.size,
-            sha256: Some(taken.part.sha256),
+            blake3: Some(taken.part.blake3),
             generation: None,
             origin: Origin::Stored(taken.stored.clone()),
             owner: taken.part.owner.clone(),
@@ -303,6 +303,7 @@ impl Plan {
             stop_time: self.options.stop_time,
             ignore_missing_database: !self.options.without.is_empty(),
             keep_damage: self.options.keep_damage,
+            trust_copies: !self.options.verify,
             map: self.map.clone(),
             allow_missing_current: !self.has_current(),
             cache_bytes: self.options.cache_bytes,

@@ -11,13 +11,12 @@ use crate::sets::Role;
 use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_storage::publish::WorkFolder;
 use anchorlog_storage::{DiskFolder, Folder as _};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-/// Fills the working folder. Returns the SHA-256 of every file, and where the bytes came from where a copy was at hand.
+/// Fills the working folder. Returns the BLAKE3 of every file, and where the bytes came from where a copy was at hand.
 pub(super) fn stage(
     plan: &Plan,
     work: &WorkFolder,
@@ -42,9 +41,14 @@ pub(super) fn stage(
             }
             Origin::Disk(path) => from_disk(item, path, work.path(), progress)?,
         };
-        digests.insert(shown, hex::encode(digest));
+        digests.insert(shown, digest_text(&digest));
     }
     Ok((digests, origins))
+}
+
+/// A hash as reports of restored sets have it.
+pub(crate) fn digest_text(blake3: &[u8; 32]) -> String {
+    format!("blake3:{}", hex::encode(blake3))
 }
 
 pub(in crate::restore) fn go_on(answer: bool) -> Result<(), Error> {
@@ -80,7 +84,7 @@ fn write_over(
     each: &mut dyn FnMut(&[u8]) -> bool,
 ) -> Result<Option<(u64, [u8; 32])>, StreamError> {
     let mut file = create(to)?;
-    let (mut size, mut digest) = (0_u64, Sha256::new());
+    let (mut size, mut digest) = (0_u64, blake3::Hasher::new());
     let mut take = |bytes: &[u8]| {
         digest.update(bytes);
         size += bytes.len() as u64;
@@ -134,10 +138,10 @@ fn from_vault(
         Err(StreamError::Vault(error)) => return Err(error.into()),
         Err(StreamError::Written(error)) => return Err(storage(to.display().to_string())(error)),
     };
-    if size != item.size || item.sha256.is_some_and(|wanted| wanted != digest) {
-        let wanted = item.sha256.map(hex::encode).unwrap_or_default();
+    if size != item.size || item.blake3.is_some_and(|wanted| wanted != digest) {
+        let wanted = item.blake3.map(hex::encode).unwrap_or_default();
         let reason = format!(
-            "it reads back with {size} bytes and the SHA-256 {}, but {} bytes with {wanted} were stored",
+            "it reads back with {size} bytes and the BLAKE3 {}, but {} bytes with {wanted} were stored",
             hex::encode(digest),
             item.size
         );
@@ -179,7 +183,7 @@ fn first(findings: &[Finding]) -> String {
 
 fn from_disk(item: &Item, path: &Path, work: &Path, progress: &mut dyn Progress) -> Result<[u8; 32], Error> {
     let shown = path.display().to_string();
-    let mut digest = Sha256::new();
+    let mut digest = blake3::Hasher::new();
     let before = stamp(path);
     let copied = anchorlog_storage::copy::copy_file(path, &work.join(&item.place), &mut |bytes| {
         digest.update(bytes);
@@ -188,7 +192,7 @@ fn from_disk(item: &Item, path: &Path, work: &Path, progress: &mut dyn Progress)
     copied.map_err(storage(shown.clone()))?;
     let digest: [u8; 32] = digest.finalize().into();
     let same = stamp(path) == before && before.is_some_and(|(size, _)| size == item.size);
-    if !same || item.sha256.is_some_and(|wanted| wanted != digest) {
+    if !same || item.blake3.is_some_and(|wanted| wanted != digest) {
         let error = io::Error::new(io::ErrorKind::ResourceBusy, "it was changed since it was looked at: stop what writes it");
         return Err(Error::Storage(shown, error));
     }

@@ -24,8 +24,8 @@ pub struct Stored {
     pub name: Name,
     /// Bytes, as the manifest says.
     pub size: u64,
-    /// SHA-256 of them, as the manifest says.
-    pub sha256: [u8; 32],
+    /// BLAKE3 of them, as the manifest says.
+    pub blake3: [u8; 32],
 }
 
 impl fmt::Display for Stored {
@@ -42,7 +42,7 @@ impl fmt::Debug for Stored {
 
 impl Stored {
     pub(crate) fn new(vault: &Arc<dyn Vault>, set: &SetId, part: &FilePart) -> Self {
-        Self { vault: vault.clone(), set: set.clone(), name: part.name.clone(), size: part.size, sha256: part.sha256 }
+        Self { vault: vault.clone(), set: set.clone(), name: part.name.clone(), size: part.size, blake3: part.blake3 }
     }
     /// For reading. At most a window of the stream is kept in memory.
     pub(crate) fn open(&self) -> Arc<dyn File> {
@@ -51,17 +51,14 @@ impl Stored {
     /// All bytes, in order; `each` ends it with `false`, which comes back.
     pub(super) fn stream(&self, each: &mut dyn FnMut(&[u8]) -> io::Result<bool>) -> Result<bool, StreamError> {
         let stream = self.vault.open_stream(&self.set, &self.name)?;
-        let (mut buffer, mut offset) = (vec![0; WINDOW], 0);
-        loop {
-            let read = stream.read_at(offset, &mut buffer)?;
-            if read == 0 {
-                return Ok(true);
-            }
-            if !each(&buffer[..read])? {
-                return Ok(false);
-            }
-            offset += read as u64;
-        }
+        let mut failed = None;
+        let whole = stream.read_all(&mut |bytes| {
+            each(bytes).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            })
+        })?;
+        failed.map_or(Ok(whole), |error| Err(error.into()))
     }
 }
 
