@@ -1,4 +1,5 @@
 //! What is no set, or not this one, does not enter the vault: by the number of what is broken, and the engine's code.
+//! Ids in names are those of ops-2.
 
 use super::sets::{stream, two_databases};
 use super::stored::Store;
@@ -193,8 +194,9 @@ fn i33_logs_alone_continue_a_set_of_the_vault() {
     store.import(second.path());
 }
 
+// trap ops-3 O6
 #[test]
-fn o6_i33_logs_that_continue_another_history_are_refused() {
+fn i33_logs_that_continue_another_history_are_refused() {
     let (Some(full), Some(set)) = (copy("full"), copy("inc1")) else { return };
     let store = Store::new();
     store.import(full.path());
@@ -203,8 +205,9 @@ fn o6_i33_logs_that_continue_another_history_are_refused() {
     assert_eq!(store.refused(set.path(), None)[0], ("H6", -556));
 }
 
+// trap ops-3 O7
 #[test]
-fn o7_i33_a_generation_that_another_set_has_with_another_content_is_refused() {
+fn i33_a_generation_that_another_set_has_with_another_content_is_refused() {
     let (Some(full), Some(set)) = (copy("full"), copy("inc1")) else { return };
     let store = Store::new();
     store.import(full.path());
