@@ -124,10 +124,28 @@ pub struct Verify {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  anchorlog dump recovered/mail.edb > rows.jsonl
+  anchorlog dump --set latest --vault V --key-file K > rows.jsonl              rows straight out of a backup: nothing is restored
+  anchorlog dump --set 1a2b3c4d db/mail.edb --vault V --key-file K             one database of the set
+
+A dirty database of a set is read behind a replay of the logs of its set: what that changes is kept in memory, and beyond 64 MiB in the scratch
+folder, where nothing is left behind.")]
 pub struct Dump {
-    /// Databases
-    #[arg(required = true)]
+    /// Databases; with --set those of the set, by their streams or the end of these, and none means all
+    #[arg(required_unless_present = "set")]
     pub databases: Vec<PathBuf>,
+    /// Out of this set of a vault, by the beginning of its name, or `latest`
+    #[arg(long, value_name = "SET", requires = "vault")]
+    pub set: Option<String>,
+    /// The vault of the set: a folder
+    #[arg(long, value_name = "DIR", env = "ANCHORLOG_VAULT")]
+    pub vault: Option<PathBuf>,
+    #[command(flatten)]
+    pub secret: vault::SecretFrom,
+    /// Where changes of a replay go for which memory has no room; otherwise the folder for temporary files
+    #[arg(long, value_name = "DIR", requires = "set")]
+    pub scratch: Option<PathBuf>,
     /// The engine's own tables (MSys…) instead of the others
     #[arg(long)]
     pub catalog: bool,

@@ -93,6 +93,88 @@ fn an_old_clean_copy_is_rolled_forward_with_the_logs_of_production() {
 }
 
 #[test]
+fn an_online_set_is_imported_proved_and_restored_with_the_sets_that_it_needs() {
+    let Some(set) = data::engine_set("backup-stream-4k") else { return };
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path();
+    for name in ["full", "inc1"] {
+        data::copy_folder(&set.folder().join(name), &root.join(name)).unwrap();
+    }
+    with_vault(root);
+    // Logs alone continue nothing yet.
+    let refused = run(root, &["backup", "import", "inc1"]);
+    assert_eq!(code(&refused), 3, "{}", said(&refused));
+    assert!(said(&refused).contains("BROKEN I33") && said(&refused).contains("-560"), "{}", said(&refused));
+    let planned = run(root, &["backup", "import", "full", "--dry-run"]);
+    assert_eq!(code(&planned), 0, "{}", said(&planned));
+    assert!(said(&planned).contains("holds  H8") && said(&planned).contains("online-full"), "{}", said(&planned));
+    for name in ["full", "inc1"] {
+        let made = run(root, &["backup", "import", name, "--scratch", ".", "--json"]);
+        assert_eq!(code(&made), 0, "{}", said(&made));
+        assert_eq!(json(&made)["level"], "L4");
+    }
+    let listed = said(&run(root, &["sets", "ls"]));
+    assert!(listed.contains("online-full") && listed.contains("online-incremental"), "{listed}");
+    let restored = run(root, &["restore", "set", "latest", "--out", "new", "--json"]);
+    assert_eq!(code(&restored), 0, "{}", said(&restored));
+    equals_the_engine("new/db1.edb", &set.folder().join("dump-full_inc1.jsonl"), root);
+    // An end inside the logs is nothing that hard recovery has.
+    let usage = run(root, &["restore", "set", "latest", "--out", "other", "--to", "0x12"]);
+    assert_eq!((code(&usage), root.join("other").exists()), (2, false), "{}", said(&usage));
+}
+
+#[test]
+fn rows_come_straight_out_of_a_set() {
+    let place = copy_of("micro-insert", "before");
+    let root = place.path();
+    with_vault(root);
+    assert_eq!(code(&run(root, &["backup", "snapshot", "work"])), 0);
+    let theirs = fs::read(common::set("micro-insert").folder().join("dump.jsonl")).unwrap();
+    for database in [&[][..], &["db1.edb"]] {
+        let dumped = run(root, &[&["dump", "--set", "latest", "--scratch", "."], database].concat());
+        assert_eq!(code(&dumped), 0, "{}", said(&dumped));
+        assert!(dumped.stdout == theirs);
+    }
+    let refused = run(root, &["dump", "--set", "latest", "other.edb"]);
+    assert_eq!(code(&refused), 3, "{}", said(&refused));
+    // Of a file no vault is asked for.
+    let plain = anchorlog(&["dump", "work/db/db1.edb"], root);
+    assert_eq!(code(&plain), 1, "{}", said(&plain));
+    let none =
+        common::program().args(["dump", "--set", "latest"]).env_remove("ANCHORLOG_VAULT").current_dir(root).output().unwrap();
+    assert_eq!(code(&none), 2, "{}", said(&none));
+}
+
+#[test]
+fn a_damaged_page_comes_out_of_a_set_and_the_database_stays() {
+    let place = copy_of("micro-insert", "after");
+    let root = place.path();
+    with_vault(root);
+    assert_eq!(code(&run(root, &["backup", "offline", "work"])), 0);
+    let database = root.join("work/db/db1.edb");
+    let whole = fs::read(&database).unwrap();
+    let mut damaged = whole.clone();
+    damaged[5 * 4096 + 60..5 * 4096 + 90].fill(0xA5);
+    fs::write(&database, &damaged).unwrap();
+    let arguments = ["restore", "page", "work/db/db1.edb", "--page", "4", "--set", "latest"];
+    let planned = run(root, &[&arguments[..], &["--dry-run"]].concat());
+    assert_eq!(code(&planned), 0, "{}", said(&planned));
+    assert!(said(&planned).contains("holds  same"), "{}", said(&planned));
+    let made = run(root, &[&arguments[..], &["--out", "new", "--json"]].concat());
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    assert_eq!(json(&made)["report"]["pages"][0]["was_damaged"], true);
+    assert!(fs::read(root.join("new/db1.edb")).unwrap() == whole && fs::read(&database).unwrap() == damaged);
+    let beyond = run(root, &["restore", "page", "work/db/db1.edb", "--page", "4,99999", "--set", "latest", "--out", "other"]);
+    assert_eq!((code(&beyond), root.join("other").exists()), (3, false), "{}", said(&beyond));
+    // And a whole restore reads what differs alone.
+    let delta = run(root, &["restore", "set", "latest", "--onto", "work", "--out", "delta", "--json"]);
+    assert_eq!(code(&delta), 0, "{}", said(&delta));
+    let origins = &json(&delta)["report"]["origins"];
+    assert!(origins["from_copy"].as_u64() > Some(0) && origins["from_vault"].as_u64() > Some(0), "{origins}");
+    assert!(fs::read(root.join("delta/db/db1.edb")).unwrap() == whole);
+}
+
+#[test]
 fn logs_go_only_when_a_proved_set_holds_them() {
     if data::engine_set("rollforward-clean").is_none() {
         return;

@@ -13,7 +13,7 @@ pub mod set;
 
 pub use error::{Damage, Error, Place, Result};
 pub use hold::Hold;
-pub use set::{Attachment, Name, NewSet, Receipt, SetId, SetSummary};
+pub use set::{Attachment, KnownPiece, Name, NewSet, Receipt, SetId, SetSummary};
 
 use std::io::Read;
 
@@ -104,6 +104,15 @@ pub trait StreamReader: Send + Sync {
     /// # Errors
     /// Damage, with the stream and the offset; the storage's.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// The piece of the stream in which `offset` lies and whose hash is known without its bytes being read; `None` at the end, and where
+    /// nothing is known. Who has bytes with that hash needs not read them here.
+    ///
+    /// # Errors
+    /// Damage of what describes the stream; the storage's.
+    fn known(&self, offset: u64) -> Result<Option<KnownPiece>> {
+        let _ = offset;
+        Ok(None)
+    }
     /// All bytes in order, in pieces of up to 4 MiB; `each` ends it with `false`. Returns whether it came to the end.
     ///
     /// # Errors

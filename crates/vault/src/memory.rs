@@ -1,7 +1,9 @@
 //! A vault in memory: the model that other vaults are tested against, and what tests of procedures back up to.
 
 use crate::set::{Names, still_needed};
-use crate::{Attachment, Damage, Error, Hold, Name, NewSet, Receipt, Result, SetId, SetSummary, SetWriter, StreamReader, Vault};
+use crate::{
+    Attachment, Damage, Error, Hold, KnownPiece, Name, NewSet, Receipt, Result, SetId, SetSummary, SetWriter, StreamReader, Vault,
+};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -147,7 +149,17 @@ impl StreamReader for Bytes {
         buffer[..count].copy_from_slice(&rest[..count]);
         Ok(count)
     }
+    fn known(&self, offset: u64) -> Result<Option<KnownPiece>> {
+        let start = offset / PIECE * PIECE;
+        let bytes = usize::try_from(start).ok().and_then(|start| self.0.get(start..)).unwrap_or_default();
+        let piece = bytes.get(..usize::try_from(PIECE).unwrap_or(usize::MAX)).unwrap_or(bytes);
+        let known = KnownPiece { start, size: piece.len() as u64, sha256: Sha256::digest(piece).into() };
+        Ok((offset < self.size()).then_some(known))
+    }
 }
+
+/// Bytes of a piece whose hash is told.
+const PIECE: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {

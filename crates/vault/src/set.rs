@@ -160,6 +160,17 @@ pub struct Receipt {
     pub stored: u64,
 }
 
+/// A piece of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownPiece {
+    /// Its first byte in the stream.
+    pub start: u64,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of them.
+    pub sha256: [u8; 32],
+}
+
 /// A document added to a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {

@@ -266,6 +266,26 @@ fn sets_of_one_second_are_listed_in_their_order() {
     assert_eq!(vault.sets().unwrap()[3].as_ref().unwrap().made.time, 1_000_003);
 }
 
+#[test]
+fn pieces_of_a_stream_are_known_by_their_hashes_from_its_start_to_its_end() {
+    use sha2::{Digest as _, Sha256};
+    let folder = tempfile::tempdir().unwrap();
+    let vaults: [Box<dyn Vault>; 2] = [Box::new(create(&folder.path().join("v"))), Box::new(MemoryVault::new())];
+    let stored = bytes(3, 700_001);
+    for vault in vaults {
+        let (set, _) = publish(&*vault, new_set(1), &[("db/a.edb", &stored)]);
+        let reader = vault.open_stream(&set, &name("db/a.edb")).unwrap();
+        let mut next = 0;
+        while let Some(piece) = reader.known(next).unwrap() {
+            assert_eq!(piece.start, next);
+            assert_eq!(reader.known(next + piece.size - 1).unwrap(), Some(piece));
+            let (start, end) = (usize::try_from(next).unwrap(), usize::try_from(next + piece.size).unwrap());
+            assert_eq!(piece.sha256, <[u8; 32]>::from(Sha256::digest(&stored[start..end])));
+            next += piece.size;
+        }
+        assert_eq!(next, 700_001);
+    }
+}
 /// A stream with one byte changed in every so-many-th chunk.
 fn changed(bytes: &[u8], chunk: usize, every: usize) -> Vec<u8> {
     let mut changed = bytes.to_vec();

@@ -1,7 +1,7 @@
 //! Arguments of the commands that back up, and that look after logs.
 
 use super::vault::At;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -10,6 +10,8 @@ use std::path::PathBuf;
   anchorlog backup offline ntds.dit --vault V --dismount 'net stop ntds' --mount 'net start ntds'
   anchorlog backup snapshot /mnt/snap --vault V --scratch /var/tmp       files of one moment, proved by replaying them
   anchorlog backup logs /exchange/logs --vault V                         the closed logs since the last set
+  anchorlog backup import /old/full --vault V --scratch /var/tmp         an online set made elsewhere, proved by restoring it
+  anchorlog backup import /old/incr1 --vault V                           logs alone, on top of a set that the vault has
 
 A backup reads every page and verifies its checksum, is published whole or not at all, and is read back and compared. A refusal touches
 nothing, and names the predicate that is broken, what was read, and what to do next.")]
@@ -26,6 +28,21 @@ pub enum BackupCommand {
     Snapshot(Snapshot),
     /// The closed logs since the last set, without any database
     Logs(LogsOnly),
+    /// An online backup set made elsewhere: databases with their trailers and logs, or logs alone on top of one
+    Import(Import),
+}
+
+/// What an online set is, where its files do not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnlineKind {
+    /// Databases and logs; logs were purged behind it
+    Full,
+    /// The same, and nothing was purged
+    Copy,
+    /// The logs since the last full or incremental one
+    Incremental,
+    /// The logs since the last full one
+    Differential,
 }
 
 /// Which files are backed up.
@@ -112,6 +129,27 @@ pub struct LogsOnly {
     pub folder: PathBuf,
     #[command(flatten)]
     pub common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Databases make it a full set, logs alone an incremental one; a copy and a differential set have the same files, so say \
+--kind. Every check is the one of its restore: what cannot be restored does not go in, and the JET code says why."
+)]
+pub struct Import {
+    /// The folder of the set; a backup in folders `new` and `old` is found by itself
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+    /// What it is, where its files do not tell
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub kind: Option<OnlineKind>,
+    /// Restore it there before it counts, with the sets of the vault that it needs; nothing is left behind
+    #[arg(long, value_name = "DIR")]
+    pub scratch: Option<PathBuf>,
+    /// Store databases with damaged pages as well, marked as not restorable as they are
+    #[arg(long)]
+    pub keep_damage: bool,
 }
 
 /// Which logs are judged, and by what.

@@ -1,7 +1,7 @@
 //! Arguments of `restore`.
 
 use super::vault::At;
-use super::{Effort, Target, map_entry, target};
+use super::{Effort, Target, map_entry, number, target};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -12,6 +12,9 @@ use std::path::PathBuf;
   anchorlog restore set 1a2b3c4d --vault V --out new --forward all --logs /exchange/logs   with every log that continues them
   anchorlog restore set latest --vault V --out new --forward all --to 2026-11-20T08:00:00Z
   anchorlog restore set latest --vault V --over /exchange               in place; what stands there is set aside
+  anchorlog restore set latest --vault V --onto damaged.edb --out new   only what differs from the damaged copy is read
+  anchorlog restore set 5e6f7a8b --vault V --out new                    an imported online set, with those that it needs
+  anchorlog restore page mail.edb --page 17,42 --set latest --vault V --logs /exchange/logs --out new    damaged pages alone
   anchorlog restore online full incr1 incr2 --out new --last-set        online backup sets, made elsewhere
 
 A result is built aside, proved, and published whole or not at all. Nothing that stands in the target is overwritten or deleted.")]
@@ -26,6 +29,8 @@ pub enum RestoreCommand {
     Set(RestoreSet),
     /// Online backup sets in folders: databases with their trailers, and logs
     Online(RestoreOnline),
+    /// Damaged pages of a database, out of a set and brought forward by the logs; the rest stays as it is
+    Page(RestorePage),
 }
 
 /// How far databases are rolled forward.
@@ -63,7 +68,7 @@ pub struct RestoreSet {
     /// How far to roll forward; without it an image is replayed with its own logs, and clean databases stay as they are
     #[arg(long, value_name = "HOW", value_enum)]
     pub forward: Option<Roll>,
-    /// A folder with further logs: those of production, or of an archive
+    /// A folder with further logs: those of production, or of an archive; of an online set one
     #[arg(long, value_name = "DIR")]
     pub logs: Vec<PathBuf>,
     /// Where a database goes below the target: NAME is its path, or the end of that
@@ -72,6 +77,10 @@ pub struct RestoreSet {
     /// Stop behind a generation (0x1F), behind the record at a position (0x1F,2,9A), or at a time (2024-05-01T12:00:00Z)
     #[arg(long, value_name = "POSITION|TIME", value_parser = target)]
     pub to: Option<Target>,
+    /// A damaged copy of the database, or the folder of damaged ones: what of it is as the set has it is not read from the vault. It is only
+    /// read itself; the result is a new file
+    #[arg(long, value_name = "PATH")]
+    pub onto: Option<PathBuf>,
     /// Accept that what committed in logs that are gone is lost
     #[arg(long)]
     pub accept_loss: bool,
@@ -89,6 +98,37 @@ pub struct RestoreSet {
     pub assume_dismounted: bool,
     #[command(flatten)]
     pub effort: Effort,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The pages are taken from the database in the set, and every change that the logs have for them is redone, up to the state of \
+the damaged file: of a clean one to the very position at which it was closed, of a dirty one to where its own redo begins. The result is a \
+copy of the database with these pages, verified as a whole; the database itself is never written."
+)]
+pub struct RestorePage {
+    /// The damaged database
+    pub database: PathBuf,
+    /// The pages, as `anchorlog verify` names them
+    #[arg(long, value_name = "N", required = true, value_delimiter = ',', value_parser = number)]
+    pub page: Vec<u32>,
+    /// The set, by the beginning of its name, or `latest`
+    #[arg(long, value_name = "SET")]
+    pub set: String,
+    #[command(flatten)]
+    pub at: At,
+    /// A folder with further logs: those of production, or of an archive
+    #[arg(long, value_name = "DIR")]
+    pub logs: Vec<PathBuf>,
+    /// Where the result goes: a folder that does not exist yet, or is empty
+    #[arg(long, short, value_name = "DIR", required_unless_present = "dry_run")]
+    pub out: Option<PathBuf>,
+    /// Show the plan, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish the result although other pages of it are damaged
+    #[arg(long)]
+    pub keep_damage: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,29 +1,33 @@
-//! `anchorlog backup`: offline, of a snapshot, of logs alone.
+//! `anchorlog backup`: offline, of a snapshot, of logs alone; online sets made elsewhere.
 
 use super::proof_key;
 use super::vault::{open, stored, trouble};
-use crate::args::backup::{BackupCommand, Common, Files};
+use crate::args::backup::{BackupCommand, Common, Files, Import, LogsOnly, OnlineKind};
 use crate::exit::{Exit, Trouble};
 use crate::progress::Bytes;
 use crate::{Outcome, interrupt, now, render};
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
 use anchorlog_operations::backup::{self, Commands, Error, Inputs, Options, Plan, Predicate, Report, Sources};
-use anchorlog_operations::sets::History;
-use anchorlog_vault::Vault as _;
+use anchorlog_operations::sets::{History, Kind};
+use anchorlog_vault::Vault;
 use serde_json::json;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 
 pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
     let common = match command {
         BackupCommand::Offline(offline) => &offline.common,
         BackupCommand::Snapshot(snapshot) => &snapshot.common,
         BackupCommand::Logs(logs) => &logs.common,
+        BackupCommand::Import(import) => &import.common,
     };
     let vault = open(&common.at)?;
     let proof_key = proof_key::given(&common.proof_key, &vault)?;
-    let (options, inputs) = (Options { proof_key, free_bytes: vault.free_bytes(), ..options(command) }, inputs(command));
+    let free_bytes = vault.free_bytes();
+    let vault: Arc<dyn Vault> = Arc::new(vault);
+    let (options, inputs) = (Options { proof_key, free_bytes, ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
     if let BackupCommand::Offline(offline) = command
         && !common.dry_run
@@ -31,19 +35,10 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
     {
         interrupt::careful();
         let mut hooks = Commands { dismount: offline.dismount.clone(), mount: offline.mount.clone() };
-        let made = backup::offline::run(&inputs, &vault, &options, &mut hooks, &now::ambient(), &mut shown);
+        let made = backup::offline::run(&inputs, &*vault, &options, &mut hooks, &now::ambient(), &mut shown);
         return end(made, as_json);
     }
-    let folder = &inputs.folder;
-    let sources = Sources::gather(&inputs).map_err(|error| Trouble::reading(folder, &error))?;
-    let history = History::read(&vault).map_err(|error| trouble(&error))?;
-    let plan = match command {
-        BackupCommand::Offline(_) => backup::offline::plan(&sources, &history, &options),
-        BackupCommand::Logs(_) => backup::logs::plan(&sources, &history, &options),
-        BackupCommand::Snapshot(_) => {
-            backup::snapshot::plan(&sources, &history, &options).map_err(|error| super::recover::no_plan(folder, error))?
-        }
-    };
+    let (sources, plan) = plan(command, &inputs, &vault, &options)?;
     if let BackupCommand::Logs(_) = command
         && nothing_new(&plan)
     {
@@ -60,7 +55,27 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
         return Ok(if plan.possible { Exit::Done } else { Exit::Refused });
     }
     interrupt::careful();
-    end(backup::make(&plan, &sources, &vault, &now::ambient(), &mut shown), as_json)
+    end(backup::make(&plan, &sources, &*vault, &now::ambient(), &mut shown), as_json)
+}
+
+/// The files, and the plan that the command makes of them.
+fn plan(command: &BackupCommand, inputs: &Inputs, vault: &Arc<dyn Vault>, options: &Options) -> Result<(Sources, Plan), Trouble> {
+    let folder = &inputs.folder;
+    let history = || History::read(&**vault).map_err(|error| trouble(&error));
+    if let BackupCommand::Import(_) = command {
+        let planned = backup::import::plan(folder, vault, &history()?, options);
+        return planned.map_err(|error| super::hard::no_plan(folder, error));
+    }
+    let sources = Sources::gather(inputs).map_err(|error| Trouble::reading(folder, &error))?;
+    let history = history()?;
+    let plan = match command {
+        BackupCommand::Snapshot(_) => {
+            backup::snapshot::plan(&sources, &history, options).map_err(|error| super::recover::no_plan(folder, error))?
+        }
+        BackupCommand::Logs(_) => backup::logs::plan(&sources, &history, options),
+        _ => backup::offline::plan(&sources, &history, options),
+    };
+    Ok((sources, plan))
 }
 
 /// Whether there are logs, and no closed one that the vault lacks: for a command that runs every hour that is no failure.
@@ -73,7 +88,9 @@ fn inputs(command: &BackupCommand) -> Inputs {
     let files = match command {
         BackupCommand::Offline(offline) => &offline.files,
         BackupCommand::Snapshot(snapshot) => &snapshot.files,
-        BackupCommand::Logs(logs) => return Inputs { folder: logs.folder.clone(), ..Inputs::default() },
+        BackupCommand::Logs(LogsOnly { folder, .. }) | BackupCommand::Import(Import { folder, .. }) => {
+            return Inputs { folder: folder.clone(), ..Inputs::default() };
+        }
     };
     let mut folder = files.folder.clone().unwrap_or_default();
     if folder.is_file() {
@@ -109,6 +126,17 @@ fn options(command: &BackupCommand) -> Options {
             ..with(&snapshot.files, &snapshot.common)
         },
         BackupCommand::Logs(logs) => of(&logs.common),
+        BackupCommand::Import(import) => Options {
+            online_kind: import.kind.map(|kind| match kind {
+                OnlineKind::Full => Kind::OnlineFull,
+                OnlineKind::Copy => Kind::OnlineCopy,
+                OnlineKind::Incremental => Kind::OnlineIncremental,
+                OnlineKind::Differential => Kind::OnlineDifferential,
+            }),
+            scratch: import.scratch.clone(),
+            keep_damage: import.keep_damage,
+            ..of(&import.common)
+        },
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn no_plan(folder: &Path, error: PlanError) -> Trouble {
             let hint = "Restore the sets anew, or name a place with --out and move the damaged Restore.env away: headers say what is needed.";
             Trouble::usage(error.to_string(), hint)
         }
+        PlanError::Set(_) => Trouble::usage(error.to_string(), "`anchorlog sets ls` lists the sets, `sets cat` what is in one."),
         PlanError::Finished { .. } => Trouble::usage(error.to_string(), "The databases in it are clean: nothing is left to do."),
     }
 }

@@ -12,6 +12,7 @@ pub mod hard;
 pub mod inspect;
 pub mod monitor;
 pub mod object_lock;
+pub mod page;
 pub mod proof_key;
 #[cfg(feature = "prune")]
 pub mod prune;

@@ -12,7 +12,7 @@ use anchorlog_format::jet::JetCode;
 use anchorlog_operations::restore::set::{self, Error, Forward, Options, Target};
 use anchorlog_operations::restore::{self, Inputs};
 use anchorlog_operations::sets::{History, Kind};
-use anchorlog_vault::Vault;
+use anchorlog_vault::{SetId, Vault};
 use serde_json::json;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -22,6 +22,7 @@ pub fn run(command: &RestoreCommand, as_json: bool, quiet: bool) -> Outcome {
     match command {
         RestoreCommand::Set(arguments) => of_vault(arguments, as_json, quiet),
         RestoreCommand::Online(arguments) => online(arguments, as_json, quiet),
+        RestoreCommand::Page(arguments) => super::page::run(arguments, as_json, quiet),
     }
 }
 
@@ -37,6 +38,9 @@ fn of_vault(arguments: &RestoreSet, as_json: bool, quiet: bool) -> Outcome {
             Finding { jet: None, ..finding }.with_hint("`anchorlog vault check --data` tells what is damaged; take another set.");
         return Err(Trouble::failed(finding));
     };
+    if restore::is_online(&history, &id) {
+        return online_set(arguments, &vault, &history, &id, as_json, quiet);
+    }
     let target = match (&arguments.out, &arguments.over) {
         (_, Some(over)) => Target::Over(over.clone()),
         (Some(out), None) => Target::New(out.clone()),
@@ -87,6 +91,7 @@ fn options(arguments: &RestoreSet, kind: Kind) -> Options {
             Some(Stop::Time(time)) => Some(time),
             _ => None,
         },
+        onto: arguments.onto.clone(),
         accept_loss: arguments.accept_loss,
         keep_damage: arguments.keep_damage,
         verify: arguments.verify,
@@ -123,6 +128,54 @@ pub(super) fn failed(error: Error) -> Trouble {
     }
 }
 
+/// A set that was made online is recovered from its own range of logs, to their end.
+fn online_set(
+    arguments: &RestoreSet,
+    vault: &Arc<dyn Vault>,
+    history: &History,
+    id: &SetId,
+    as_json: bool,
+    quiet: bool,
+) -> Outcome {
+    let usage = |message: &str, hint: &str| Err(Trouble::usage(message, hint));
+    if arguments.onto.is_some() {
+        return usage("an online set is read whole: replay changes its pages anyway", "Leave --onto away.");
+    }
+    let (Some(out), None) = (&arguments.out, &arguments.to) else {
+        return usage(
+            "the databases of an online set are recovered in a folder of their own, to the end of the logs",
+            "Restore it with --out; for an earlier end restore an earlier set, without later logs.",
+        );
+    };
+    let production = match arguments.logs.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        _ => return usage("an online set goes on into the logs of one folder", "Name one folder with --logs."),
+    };
+    if arguments.forward == Some(Roll::No) {
+        return usage(
+            "the databases of an online set are of no use without its logs",
+            "Leave --forward away, or say set or all.",
+        );
+    }
+    let wanted = restore::Wanted {
+        databases: arguments.database.clone(),
+        without: arguments.without.clone(),
+        later_sets: arguments.forward == Some(Roll::All),
+        production,
+    };
+    let options = restore::Options {
+        map: arguments.map.clone(),
+        keep_damage: arguments.keep_damage,
+        server: now::host(),
+        cache_bytes: arguments.effort.cache_bytes(),
+        threads: arguments.effort.threads(),
+        ..restore::Options::default()
+    };
+    let plan = restore::stored(vault, history, id, &wanted, out, &options).map_err(|error| super::hard::no_plan(out, error))?;
+    carry_out(&plan, arguments.dry_run, as_json, quiet)
+}
+
 fn online(arguments: &RestoreOnline, as_json: bool, quiet: bool) -> Outcome {
     let inputs = Inputs { sets: arguments.sets.clone(), production: arguments.production.clone() };
     let options = restore::Options {
@@ -141,14 +194,18 @@ fn online(arguments: &RestoreOnline, as_json: bool, quiet: bool) -> Outcome {
         super::recover::finish_an_interrupted_run(&arguments.out)?;
     }
     let plan = restore::online(&inputs, &arguments.out, &options).map_err(|error| super::hard::no_plan(&arguments.out, error))?;
+    carry_out(&plan, arguments.dry_run, as_json, quiet)
+}
+
+fn carry_out(plan: &restore::Plan, dry_run: bool, as_json: bool, quiet: bool) -> Outcome {
     let mut out = io::stdout().lock();
-    if arguments.dry_run || !plan.possible {
-        super::hard::show_plan(&plan, as_json, &mut out)?;
+    if dry_run || !plan.possible {
+        super::hard::show_plan(plan, as_json, &mut out)?;
         return Ok(if plan.possible { Exit::Done } else { Exit::Refused });
     }
     interrupt::careful();
-    let report = restore::make(&plan, &now::ambient(), &mut Shown::new(as_json, quiet)).map_err(super::recover::trouble)?;
-    super::hard::show_report(&plan, &report, as_json, &mut out)?;
+    let report = restore::make(plan, &now::ambient(), &mut Shown::new(as_json, quiet)).map_err(super::recover::trouble)?;
+    super::hard::show_report(plan, &report, as_json, &mut out)?;
     let used_consent = report.recovery.as_ref().is_some_and(anchorlog_operations::recover::Report::used_consent);
     Ok(if used_consent { Exit::Findings } else { Exit::Done })
 }

@@ -32,8 +32,13 @@ pub fn run(command: &VaultCommand, as_json: bool, quiet: bool) -> Outcome {
 
 /// Opens the vault that the arguments name.
 pub fn open(at: &At) -> Result<ResticVault, Trouble> {
-    let secret = secret(&at.secret)?;
-    Location::of(&at.vault)?.open(&secret).map_err(|error| trouble(&error))
+    open_with(&at.vault, &at.secret)
+}
+
+/// Opens a vault where naming one is not always needed.
+pub fn open_with(vault: &Path, from: &SecretFrom) -> Result<ResticVault, Trouble> {
+    let secret = secret(from)?;
+    Location::of(vault)?.open(&secret).map_err(|error| trouble(&error))
 }
 
 /// The secret of the arguments, or of the environment.

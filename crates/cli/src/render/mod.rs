@@ -8,6 +8,7 @@ pub mod monitor;
 pub mod purge;
 pub mod recover;
 pub mod restore;
+pub mod restore_page;
 pub mod restore_set;
 pub mod sets;
 pub mod survey;

@@ -40,6 +40,10 @@ pub fn plan(plan: &Plan) -> String {
 pub fn report(report: &Report) -> String {
     let mut text = format!("set {} is restored.\n", report.set);
     text.push_str(&super::recover::report(&report.recovery));
+    if let Some(origins) = &report.origins {
+        let (copy, vault) = (super::bytes(origins.from_copy), super::bytes(origins.from_vault));
+        text.push_str(&format!("{copy} came from the copy at hand, {vault} from the vault\n"));
+    }
     if report.recovery.run.is_none() && report.recovery.databases.iter().all(|database| database.proof.is_none()) {
         text.push_str(
             "Each byte is what was backed up, and each page was verified; `--verify` looks at trees and rows as well.\n",

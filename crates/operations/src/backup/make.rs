@@ -100,6 +100,7 @@ pub(super) fn make_with(
     let mut follow = Follow { progress, pace: Pace::new(plan.options.bytes_per_second), stopped: false };
     let replay = match plan.kind {
         Kind::Snapshot => super::snapshot::prove(plan, sources, ambient, &mut follow)?,
+        kind if kind.is_online() => super::import::prove(plan, ambient, &mut follow)?,
         _ => None,
     };
     let mounted = Cell::new(false);
@@ -165,7 +166,7 @@ impl Run<'_> {
                 .map_or_else(String::new, |at| at.display().to_string()),
             label: options.label.clone(),
             // Logs alone are of no use without the set that they continue.
-            needs: if self.plan.kind == Kind::Logs { self.plan.continues.values().cloned().collect() } else { Vec::new() },
+            needs: if self.plan.kind.has_databases() { Vec::new() } else { self.plan.continues.values().cloned().collect() },
             copy_of: None,
         })?;
         self.plan.resembles.iter().for_each(|set| writer.resembles(set));

@@ -1,6 +1,7 @@
 //! Backup of files that stand still: plan → act → prove, into a vault.
 //!
-//! [`offline`] copies clean databases that nothing has open, [`snapshot`] an image of files of one moment, [`logs`] closed logs alone. Each
+//! [`offline`] copies clean databases that nothing has open, [`snapshot`] an image of files of one moment, [`logs`] closed logs alone,
+//! [`import`] online sets that were made elsewhere. Each
 //! makes a [`Plan`] out of the numbered predicates of `ops-1` first: `--dry-run` shows that very object. [`make`] carries a plan out: every
 //! page is verified while it is read, every file must be afterwards what it was before, the set is published whole or not at all, and then
 //! read back and hashed. A refusal changes nothing, neither at the source nor in the vault.
@@ -10,6 +11,7 @@ mod databases;
 mod error;
 mod held;
 mod hooks;
+pub mod import;
 pub mod logs;
 mod make;
 pub mod offline;

@@ -279,7 +279,6 @@ fn unreadable_from(stream: &StreamItem, anchor: u32) -> Option<String> {
 /// P24: against the last sets that hold the databases. Those behind which a database changed its life are marked once this one is made.
 pub(super) fn changes(plan: &mut Plan, history: &History) {
     let (mut changed, mut compared): (Vec<(Option<SetId>, String)>, usize) = (Vec::new(), 0);
-    let mut resembles = Vec::new();
     for database in &plan.databases {
         let shown = database.shown();
         let name = super::plan::stream_name(&database.place);
@@ -288,9 +287,6 @@ pub(super) fn changes(plan: &mut Plan, history: &History) {
             continue;
         };
         compared += 1;
-        if !resembles.contains(&set.id) {
-            resembles.push(set.id.clone());
-        }
         let mut add = |what: String| changed.push((Some(set.id.clone()), what));
         if before.repairs != database.facts.repairs {
             add(format!("{shown} was repaired since set {}", set.id));
@@ -312,7 +308,6 @@ pub(super) fn changes(plan: &mut Plan, history: &History) {
         let all: Vec<&str> = changed.iter().map(|(_, what)| what.as_str()).collect();
         Predicate::marks("P24", "", streams::few(&all), Refusal::DbSign, next)
     });
-    plan.resembles = resembles;
     plan.ends = changed.into_iter().filter_map(|(set, what)| set.map(|set| (set, what))).collect();
 }
 

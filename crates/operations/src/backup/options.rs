@@ -2,6 +2,7 @@
 
 use super::snapshot::Instants;
 use crate::sets::ProofKey;
+use crate::sets::manifest::Kind;
 use std::path::PathBuf;
 
 /// What a user may ask of a backup.
@@ -33,6 +34,9 @@ pub struct Options {
     pub bytes_per_second: Option<u64>,
     /// Bytes that are free where the vault lies; none: nobody knows.
     pub free_bytes: Option<u64>,
+    /// What an online set is that was made elsewhere, where its files do not tell: a copy has those of a full set, a differential one those of
+    /// an incremental one.
+    pub online_kind: Option<Kind>,
     /// On which machine this is.
     pub host: String,
     /// Free text.

@@ -7,6 +7,7 @@ use anchorlog_database::cursor::Tree;
 use anchorlog_database::space::Space;
 use anchorlog_database::{Database, check};
 use anchorlog_format::database::HeaderPage;
+use anchorlog_format::database::trailer::Trailer;
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::page::Page;
@@ -64,6 +65,8 @@ pub(crate) struct PageCheck {
     size: PageSize,
     header: HeaderPage,
     last_owned: PageNumber,
+    /// The page behind the last one of a streamed copy, which is its trailer and no page of the database (trap O3 of ops-2).
+    trailer: Option<u64>,
     /// The page that comes next, counted from the start of the file: 0 and 1 are the copies of the header.
     next: u64,
     seen: Seen,
@@ -77,6 +80,7 @@ pub(crate) struct PageCheck {
 impl PageCheck {
     /// For a database with this header; `file` tells where the database ends, which may be before the file does.
     pub(crate) fn new(name: &str, header: &HeaderPage, file: Arc<dyn File>) -> Self {
+        let trailer = trailer(header, &*file);
         let opened = Database::open(name, file, CACHE).ok();
         let root = Tree { root: DATABASE_ROOT.root, objid: DATABASE_ROOT.objid };
         let owned = opened.and_then(|database| {
@@ -91,6 +95,7 @@ impl PageCheck {
             size: header.page_size(),
             header: header.clone(),
             last_owned,
+            trailer,
             next: 0,
             seen,
             errors: 0,
@@ -110,6 +115,9 @@ impl PageCheck {
             // The copy that was elected must be among the two that came, byte for byte.
             let is_elected = image == self.header.bytes();
             self.same_header = if self.next == 0 { is_elected } else { self.same_header || is_elected };
+            return;
+        }
+        if self.trailer == Some(self.next) {
             return;
         }
         let Ok(number) = u32::try_from(self.next - 1) else { return };
@@ -185,6 +193,15 @@ impl PageCheck {
             self.seen.findings.push(finding);
         }
     }
+}
+
+/// Where the trailer of a streamed copy lies, in pages from the start of the file.
+fn trailer(header: &HeaderPage, file: &dyn File) -> Option<u64> {
+    let size = header.page_size();
+    let last = (file.size().ok()? / size.bytes_u64()).checked_sub(1).filter(|_| header.header.is_streamed_backup())?;
+    let mut page = vec![0; size.bytes()];
+    let read = file.read_at(last * size.bytes_u64(), &mut page).ok()?;
+    Trailer::from_page(page.get(..read)?).ok().map(|_| last)
 }
 
 /// What an owner of a bad page cannot be told while streaming: an unused page may hold what the disk held before. A full check tells. Returns

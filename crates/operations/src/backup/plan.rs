@@ -7,12 +7,13 @@ use super::predicate::Predicate;
 use super::room;
 use super::streams::StreamItem;
 use crate::recover::Sources;
+use crate::restore::FoundSet;
 use crate::sets::History;
 use crate::sets::manifest::{Kind, Promise, Role};
 use anchorlog_format::units::Signature;
 use anchorlog_vault::{Name, SetId};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// When a file is read.
@@ -77,6 +78,9 @@ pub struct Plan {
     pub(super) databases: Vec<DatabaseItem>,
     #[serde(skip)]
     pub(super) streams: Vec<StreamItem>,
+    /// The sets of an import, as its restore would use them: those of the vault that it needs, and itself.
+    #[serde(skip)]
+    pub(super) sets: Vec<FoundSet>,
     #[serde(skip)]
     pub(super) options: Options,
 }
@@ -97,6 +101,7 @@ impl Plan {
             ends: BTreeMap::new(),
             databases: Vec::new(),
             streams: Vec::new(),
+            sets: Vec::new(),
             options: options.clone(),
         }
     }
@@ -126,6 +131,9 @@ impl Plan {
         }
         self.files.sort_by(|a, b| (a.phase, a.role, &a.place).cmp(&(b.phase, b.role, &b.place)));
         self.bytes = self.files.iter().map(|file| file.size).sum();
+        let last = self.databases.iter().filter_map(|database| history.last_with(&database.facts.signature));
+        let last: BTreeSet<SetId> = last.map(|(set, ..)| set.id.clone()).collect();
+        self.resembles = last.into_iter().collect();
         if let Some(free) = self.options.free_bytes {
             room::judge(self, history, free);
         }

@@ -189,16 +189,32 @@ fn place_files(plan: &mut Plan, sources: &Sources) {
     }
 }
 
-/// Why the replay that was to prove an image was not made.
-fn not_replayed(read: String, jet: Option<JetCode>) -> Error {
+/// Follows the replay that proves a backup.
+pub(super) struct Steps<'a, 'p>(pub &'a mut Follow<'p>);
+
+impl recover::Progress for Steps<'_, '_> {
+    fn phase(&mut self, name: &str, _: usize) -> bool {
+        self.0.stopped |= !self.0.progress.phase(name, 0);
+        !self.0.stopped
+    }
+    fn step(&mut self, what: &str, _: usize, _: usize) -> bool {
+        self.0.read(what, 0)
+    }
+    fn goes_on(&mut self) -> bool {
+        self.0.read("", 0)
+    }
+}
+
+/// Why the replay that was to prove a backup was not made.
+pub(super) fn not_replayed(read: String, jet: Option<JetCode>) -> Error {
     let (refusal, next) = match jet {
         Some(JetCode::DISK_FULL) => {
-            (Refusal::Space, "Make room in the scratch folder, or name another one: the image itself may be good.")
+            (Refusal::Space, "Make room in the scratch folder, or name another one: the files themselves may be good.")
         }
-        Some(JetCode::FILE_ACCESS_DENIED) => (Refusal::InUse, "Something writes the files: take an image of one moment."),
+        Some(JetCode::FILE_ACCESS_DENIED) => (Refusal::InUse, "Something writes the files: take them of one moment."),
         _ => (
             Refusal::Damaged,
-            "The image is no backup: take another one, and see with `anchorlog recover` what is wrong with this one.",
+            "These files are no backup: take others, and see with `anchorlog recover` what is wrong with these.",
         ),
     };
     let predicate = Predicate::refuses("P75", "", read, refusal, next);
@@ -212,19 +228,6 @@ pub(super) fn prove(
     ambient: &Ambient,
     follow: &mut Follow<'_>,
 ) -> Result<Option<Replayed>, Error> {
-    struct Steps<'a, 'p>(&'a mut Follow<'p>);
-    impl recover::Progress for Steps<'_, '_> {
-        fn phase(&mut self, name: &str, _: usize) -> bool {
-            self.0.stopped |= !self.0.progress.phase(name, 0);
-            !self.0.stopped
-        }
-        fn step(&mut self, what: &str, _: usize, _: usize) -> bool {
-            self.0.read(what, 0)
-        }
-        fn goes_on(&mut self) -> bool {
-            self.0.read("", 0)
-        }
-    }
     let Some(scratch) = &plan.options.scratch else { return Ok(None) };
     let unplanned = |error: recover::PlanError| Error::Source("the image".into(), io::Error::other(error));
     let options = of_recovery(&plan.options, None);

@@ -18,7 +18,7 @@ pub use options::Options;
 pub(crate) use plan::plan_stream;
 pub use plan::{DatabasePlan, Loss, Plan, PlanError, Precondition, Step, StreamPlan, plan};
 pub use report::{DatabaseReport, DatabaseState, Report, RunReport};
-pub(crate) use sources::ASIDE;
+pub(crate) use sources::{ASIDE, open_on_disk};
 pub use sources::{Inputs, Source, Sources};
 pub use streams::StreamChoice;
 pub use verdict::Verdict;

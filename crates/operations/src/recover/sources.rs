@@ -1,6 +1,6 @@
 //! The files of a recovery: a folder, and databases or logs that lie elsewhere, as one folder in the layout of the result.
 
-use crate::identify::{Content, Identified, identify};
+use crate::identify::{Content, Identified, content_of, identify};
 use crate::restore::set::Stored;
 use anchorlog_format::log::names;
 use anchorlog_format::units::Signature;
@@ -29,13 +29,35 @@ pub struct Inputs {
 /// One file.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Where it lies.
+    /// Where it lies: in a vault, for people.
     pub path: PathBuf,
     /// What it is; its path is the one in the result.
     pub identified: Identified,
+    /// Where it lies, in a vault.
+    pub(crate) stored: Option<Stored>,
 }
 
 impl Source {
+    /// A file on disk.
+    pub(crate) const fn on_disk(path: PathBuf, identified: Identified) -> Self {
+        Self { path, identified, stored: None }
+    }
+    /// A stream of a set, with its place in the result; what cannot be read now is told when it is copied.
+    pub(crate) fn in_vault(stored: Stored, place: PathBuf) -> Self {
+        let content = content_of(&*stored.open(), stored.size).unwrap_or(Content::Unknown);
+        let identified = Identified { path: place, size: stored.size, content };
+        Self { path: stored.to_string().into(), identified, stored: Some(stored) }
+    }
+    /// For reading.
+    ///
+    /// # Errors
+    /// Any error of opening the file.
+    pub(crate) fn open(&self) -> io::Result<Arc<dyn File>> {
+        if let Some(stored) = &self.stored {
+            return Ok(stored.open());
+        }
+        open_on_disk(&self.path)
+    }
     /// The signature of a database whose header can be read.
     #[must_use]
     pub fn database_signature(&self) -> Option<Signature> {
@@ -46,13 +68,21 @@ impl Source {
     }
 }
 
+/// A file on disk, for reading alone.
+///
+/// # Errors
+/// `NotFound` for a path that names no file; any error of opening it.
+pub(crate) fn open_on_disk(path: &Path) -> io::Result<Arc<dyn File>> {
+    let Some(name) = path.file_name() else { return Err(io::ErrorKind::NotFound.into()) };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    DiskFolder::read_only(parent).open(Path::new(name))
+}
+
 /// All files, seen as one folder that can only be read.
 #[derive(Clone, Debug)]
 pub struct Sources {
     /// By their place in the result.
     files: Arc<BTreeMap<PathBuf, Source>>,
-    /// Those of them that lie in a vault.
-    stored: Arc<BTreeMap<PathBuf, Stored>>,
     /// The place of the logs in the result, where the user named it.
     pub log_place: Option<PathBuf>,
     /// Files that are looked at and are no part of the result.
@@ -93,20 +123,13 @@ impl Sources {
             add_database(&mut files, &inputs.folder, database)?;
         }
         let cut_off = !apart && is_cut_off(&inputs.folder);
-        let stored = Arc::default();
-        Ok(Self { files: Arc::new(files), stored, log_place, only_read: BTreeSet::new(), may_add: false, cut_off })
+        Ok(Self { files: Arc::new(files), log_place, only_read: BTreeSet::new(), may_add: false, cut_off })
     }
 
     /// Files that were gathered and recognised already, each with its place in the result.
     pub(crate) fn of(files: impl IntoIterator<Item = Source>) -> Self {
         let files = files.into_iter().map(|source| (source.identified.path.clone(), source)).collect();
-        let stored = Arc::default();
-        Self { files: Arc::new(files), stored, log_place: None, only_read: BTreeSet::new(), may_add: true, cut_off: false }
-    }
-
-    /// The same, where the bytes of some come out of a vault.
-    pub(crate) fn with_stored(self, stored: BTreeMap<PathBuf, Stored>) -> Self {
-        Self { stored: Arc::new(stored), ..self }
+        Self { files: Arc::new(files), log_place: None, only_read: BTreeSet::new(), may_add: true, cut_off: false }
     }
 
     /// The files, by their place in the result.
@@ -181,7 +204,7 @@ fn add(files: &mut BTreeMap<PathBuf, Source>, folder: &DiskFolder, root: &Path, 
     }
     let mut identified = identify(folder, path)?;
     identified.path.clone_from(&target);
-    files.insert(target, Source { path: root.join(path), identified });
+    files.insert(target, Source::on_disk(root.join(path), identified));
     Ok(())
 }
 
@@ -199,13 +222,7 @@ impl Folder for Sources {
             .files
             .get(path)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is not there", path.display())))?;
-        if let Some(stored) = self.stored.get(path) {
-            return Ok(stored.open());
-        }
-        let (Some(parent), Some(name)) = (source.path.parent(), source.path.file_name()) else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        DiskFolder::read_only(parent).open(Path::new(name))
+        source.open()
     }
     fn open_write(&self, _path: &Path) -> io::Result<Arc<dyn File>> {
         Err(read_only())

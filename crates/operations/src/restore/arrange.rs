@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub(super) const LOGS: &str = "logs";
 
 /// What a restore works on.
-pub(super) struct Arranged {
+pub(crate) struct Arranged {
     /// All files by their place in the target.
     pub sources: Sources,
     /// The logs, those of production behind those of the sets.
@@ -32,7 +32,7 @@ pub(super) struct Arranged {
     /// The range of the sets.
     pub set: hard::Set,
     /// Databases, and what is made of names that logs create.
-    pub placed: Placed,
+    pub(super) placed: Placed,
     /// The logs of the sets, as the environment has them.
     pub logs: Vec<LogRecord>,
     /// A header that says where the original instance lay.
@@ -46,7 +46,7 @@ pub(super) struct Arranged {
 }
 
 /// Lays out what the sets and production hold.
-pub(super) fn arrange(inputs: &Inputs, sets: &[FoundSet], options: &Options) -> io::Result<Arranged> {
+pub(crate) fn arrange(inputs: &Inputs, sets: &[FoundSet], options: &Options) -> io::Result<Arranged> {
     let mut conditions = Vec::new();
     let mut left_out: Vec<LeftOut> = Vec::new();
     for set in sets {

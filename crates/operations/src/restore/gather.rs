@@ -3,16 +3,20 @@
 use super::environment::Environment;
 use crate::identify::{Content, Identified, identify};
 use crate::recover::{ASIDE, Source};
+use crate::restore::set::{Stored, place_of};
+use crate::sets::{FilePart, History, KnownSet, LogFacts, LogState, Role as SetRole};
 use anchorlog_format::log::names::{self, Extension, Naming, Role};
 use anchorlog_format::units::Generation;
 use anchorlog_storage::{DiskFolder, Folder};
+use anchorlog_vault::Vault;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A log by its name.
 #[derive(Clone, Debug)]
-pub(super) struct FoundLog {
+pub(crate) struct FoundLog {
     pub generation: Generation,
     pub wide: bool,
     pub source: Source,
@@ -20,14 +24,14 @@ pub(super) struct FoundLog {
 
 /// A file that no restore takes.
 #[derive(Clone, Debug)]
-pub(super) struct Other {
+pub(crate) struct Other {
     pub path: PathBuf,
     pub why: &'static str,
 }
 
 /// One folder of a set.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FoundSet {
+pub(crate) struct FoundSet {
     pub root: PathBuf,
     pub databases: Vec<Source>,
     /// Logs by base name (lower case) and extension.
@@ -68,9 +72,35 @@ impl FoundSet {
         let logs = environment.logs.iter().map(|log| &log.destination);
         for path in databases.chain(logs) {
             let identified = identify(&folder, Path::new(path))?;
-            found.add(Source { path: root.join(path), identified });
+            found.add(Source::on_disk(root.join(path), identified));
         }
         Ok(found)
+    }
+
+    /// The databases and logs of a set that a vault holds; `wanted` says which databases.
+    pub fn stored(vault: &Arc<dyn Vault>, set: &KnownSet, wanted: &dyn Fn(&FilePart) -> bool) -> Self {
+        let mut found = Self { root: format!("set {}", set.id).into(), ..Self::default() };
+        for part in &set.manifest.files {
+            if part.role == SetRole::Log || (part.role == SetRole::Database && wanted(part)) {
+                found.add(Source::in_vault(Stored::new(vault, &set.id, part), place_of(&part.name)));
+            }
+        }
+        found
+    }
+
+    /// The logs of other sets of a vault that continue `last`, each one the one before, as far as there are any.
+    pub fn continuing(vault: &Arc<dyn Vault>, history: &History, last: &LogFacts) -> Self {
+        let mut found = Self { root: "later sets".into(), ..Self::default() };
+        let mut last = last.clone();
+        while let Some(next) = last.generation.checked_add(1) {
+            let whole = history
+                .logs(&last.signature, next)
+                .find(|log| log.facts.state == LogState::Whole && last.links_to(log.facts) && log.file.damage.is_empty());
+            let Some(log) = whole else { break };
+            last = log.facts.clone();
+            found.add(Source::in_vault(Stored::new(vault, &log.set.id, log.file), place_of(&log.file.name)));
+        }
+        found
     }
 
     fn look_below(root: &Path) -> io::Result<Self> {
@@ -82,7 +112,7 @@ impl FoundSet {
                 continue;
             }
             let identified = identify(&folder, &entry.path)?;
-            found.add(Source { path: root.join(&entry.path), identified });
+            found.add(Source::on_disk(root.join(&entry.path), identified));
         }
         Ok(found)
     }
@@ -109,7 +139,8 @@ impl FoundSet {
         self.others.push(Other { path: source.path, why });
     }
 
-    fn sources(&self) -> impl Iterator<Item = &Source> {
+    /// The databases and logs.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
         self.databases.iter().chain(self.logs.values().flatten().map(|log| &log.source))
     }
 }

@@ -3,16 +3,15 @@
 use super::LeftOut;
 use super::arrange::header_of;
 use super::gather::{FoundLog, FoundSet};
-use crate::recover::Precondition;
+use crate::recover::{Precondition, Source};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::file::{FILE_SIZE_MAX, LogFile};
 use anchorlog_format::log::names::Extension;
 use anchorlog_format::log::scan::ReadContext;
 use anchorlog_format::units::Generation;
-use anchorlog_storage::{DiskFolder, Folder, read_all};
+use anchorlog_storage::read_all;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 
 /// One log of each generation.
 pub(super) fn merge(
@@ -71,7 +70,7 @@ fn choose(first: &FoundLog, second: &FoundLog) -> io::Result<Choice> {
         let found = format!("{paths} were made at {} and {}: the sets are of different histories", a.created, b.created);
         return Ok(neither("H6", rule, found, JetCode::GIVEN_LOG_FILE_IS_NOT_CONTIGUOUS));
     }
-    let (a, b) = (read(&first.source.path)?, read(&second.source.path)?);
+    let (a, b) = (read(&first.source)?, read(&second.source)?);
     if a == b {
         return Ok(Choice::First("an earlier set has the same log"));
     }
@@ -89,10 +88,8 @@ fn neither(id: &'static str, rule: &'static str, found: String, jet: JetCode) ->
     Choice::Neither(Box::new(Precondition { id, rule, holds: false, found, jet: Some(jet) }))
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let name = path.file_name().map(Path::new).unwrap_or(path);
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    read_all(&*DiskFolder::read_only(parent).open(name)?, FILE_SIZE_MAX)
+fn read(source: &Source) -> io::Result<Vec<u8>> {
+    read_all(&*source.open()?, FILE_SIZE_MAX)
 }
 
 fn is_sound(bytes: &[u8]) -> bool {

@@ -1,9 +1,9 @@
-//! `restore`: databases and logs of backup sets in, a proved database out (`ops-3`): online sets here, sets of a vault in [`set`].
+//! `restore`: databases and logs of backup sets in, a proved database out (`ops-3`): online sets here, other sets of a vault in [`set`].
 //!
 //! [`online`] looks at the sets, at production and at the target, and changes nothing; a [`Plan`] is what is shown and what [`make`] carries
 //! out. There is one chance to recover: what is open at the end of the logs is undone there, and the databases take no more logs. So
 //! unless the last set was named ([`Options::last_set`]) the files only wait in the target, with a [`Environment`] that says what they
-//! are; more sets can be added, and [`waiting`] plans the end.
+//! are; more sets can be added, and [`waiting`] plans the end. [`stored`] does the same with online sets that a vault holds.
 
 mod arrange;
 mod databases;
@@ -11,13 +11,22 @@ pub mod environment;
 mod gather;
 mod logs;
 mod make;
+pub mod page;
 mod plan;
 mod production;
 pub mod set;
+mod stored;
+mod view;
 
+pub(crate) use arrange::arrange;
 pub use environment::Environment;
+pub(crate) use gather::FoundSet;
 pub use make::{Report, make};
 pub use plan::{Plan, PlanError, Step, online, waiting};
+pub(crate) use plan::{judge, plan_sets};
+pub(crate) use stored::chain;
+pub use stored::{Wanted, is_online, stored};
+pub(crate) use view::View;
 
 use serde::Serialize;
 use std::path::{Path, PathBuf};

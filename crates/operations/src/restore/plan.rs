@@ -4,7 +4,7 @@ use super::arrange::{Arranged, LOGS, arrange};
 use super::environment::{self, DatabaseRecord, Environment, EnvironmentError, Policy, SetRecord, Status};
 use super::gather::FoundSet;
 use super::{Inputs, LeftOut, Options};
-use crate::recover::{self, Place, Precondition, Sources, StreamChoice};
+use crate::recover::{self, Place, Precondition, Source, Sources, StreamChoice};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::Generation;
 use anchorlog_replay::hard;
@@ -70,6 +70,9 @@ pub enum PlanError {
     /// What an earlier restore wrote down cannot be used.
     #[error("{0}: {1}")]
     Environment(String, EnvironmentError),
+    /// The sets of a vault that this one needs are not there, or are none that are restored in this way.
+    #[error("{0}")]
+    Set(String),
     /// The restore in this folder was finished.
     #[error(
         "the restore in {folder} was finished at {finished}: what was open at the end of its logs was undone there, and the databases take \
@@ -125,6 +128,11 @@ pub fn waiting(folder: &Path, production: Option<&Path>, out: Option<&Path>, opt
     plan(&inputs, vec![set], found, place, &options)
 }
 
+/// Plans the restore of sets that were gathered already.
+pub(crate) fn plan_sets(sets: Vec<FoundSet>, place: Place, options: &Options) -> Result<Plan, PlanError> {
+    plan(&Inputs::default(), sets, None, place, options)
+}
+
 /// The environment of a folder in which a restore waits.
 fn waiting_in(folder: &Path) -> Result<Option<Environment>, PlanError> {
     let shown = || folder.display().to_string();
@@ -138,7 +146,7 @@ fn waiting_in(folder: &Path) -> Result<Option<Environment>, PlanError> {
     }
 }
 
-fn plan(
+pub(super) fn plan(
     inputs: &Inputs,
     sets: Vec<FoundSet>,
     waiting: Option<Environment>,
@@ -151,16 +159,8 @@ fn plan(
     let mut notes = Vec::new();
     let mut recovery = None;
     if options.last_set {
-        let planned = recovery_of(&arranged, options)?;
-        conditions.extend(arranged.conditions.iter().cloned());
-        let engine = planned.engine_fault().and_then(|fault| fault.finding.jet);
-        conditions.extend(
-            planned
-                .preconditions
-                .iter()
-                .cloned()
-                .map(|condition| Precondition { jet: condition.jet.or(engine.filter(|_| !condition.holds)), ..condition }),
-        );
+        let (planned, found) = judge(&arranged, options)?;
+        conditions.extend(found);
         notes.extend(planned.notes.iter().chain(&planned.warnings).cloned());
         notes.extend(end_without_production(inputs, &sets, options, &conditions)?);
         recovery = Some(planned);
@@ -230,6 +230,17 @@ fn of_place(place: &Place, inputs: &Inputs, sources: &Sources) -> Vec<Preconditi
         jet: (!shared.is_empty()).then_some(JetCode::INVALID_PATH),
     });
     conditions
+}
+
+/// The recovery of what was arranged, and everything that must hold for it, in the engine's order.
+pub(crate) fn judge(arranged: &Arranged, options: &Options) -> Result<(recover::Plan, Vec<Precondition>), PlanError> {
+    let planned = recovery_of(arranged, options)?;
+    let engine = planned.engine_fault().and_then(|fault| fault.finding.jet);
+    let of_recovery = planned.preconditions.iter().cloned();
+    let coded =
+        of_recovery.map(|condition| Precondition { jet: condition.jet.or(engine.filter(|_| !condition.holds)), ..condition });
+    let conditions = arranged.conditions.iter().cloned().chain(coded).collect();
+    Ok((planned, conditions))
 }
 
 fn recovery_of(arranged: &Arranged, options: &Options) -> Result<recover::Plan, PlanError> {
@@ -357,13 +368,19 @@ fn environment_of(
     }
 }
 
+impl Plan {
+    /// The files that come into the target.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().filter(|source| !self.sources.only_read.contains(&source.identified.path))
+    }
+}
+
 fn steps(plan: &Plan, options: &Options) -> Vec<Step> {
     let environment = &plan.environment;
     let databases: Vec<String> = environment.databases.iter().map(|database| database.destination.clone()).collect();
     let logs: Vec<String> = environment.logs.iter().map(|log| log.destination.clone()).collect();
-    let taken = || plan.sources.iter().filter(|source| !plan.sources.only_read.contains(&source.identified.path));
-    let from: Vec<String> = taken().map(|source| source.path.display().to_string()).collect();
-    let to: Vec<String> = taken().map(|source| source.identified.path.display().to_string()).collect();
+    let from: Vec<String> = plan.taken().map(|source| source.path.display().to_string()).collect();
+    let to: Vec<String> = plan.taken().map(|source| source.identified.path.display().to_string()).collect();
     let mut steps: Vec<Step> = Vec::new();
     let mut step = |action: &str, reads: &[String], writes: &[String], requires: &[&'static str]| {
         let number = steps.len() + 1;

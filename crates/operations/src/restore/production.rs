@@ -54,7 +54,7 @@ pub(super) fn add_production(
         return Ok(production);
     };
     let source = |path: &Path, place: PathBuf| -> io::Result<Source> {
-        let source = Source { path: root.join(path), identified: identify(&folder, path)? };
+        let source = Source::on_disk(root.join(path), identify(&folder, path)?);
         Ok(moved(&source, place))
     };
     let name = |path: &Path| path.file_name().map(PathBuf::from).unwrap_or_default();

@@ -127,10 +127,14 @@ impl DatabaseFacts {
         DatabaseState::from(self.state) == DatabaseState::CleanShutdown
     }
     /// The lowest generation at which replay onto it begins: the anchor of a clean database, the first required log of a dirty one
-    /// (P38); `None` where it has no place in any stream.
+    /// (P38), the one in which its online backup began; `None` where it has no place in any stream.
     #[must_use]
     pub fn start(&self) -> Option<u32> {
-        let start = if self.is_clean() { self.consistent.generation.0 } else { self.min_required };
+        let start = match &self.current {
+            _ if self.is_clean() => self.consistent.generation.0,
+            Some(backup) if backup.low != 0 => backup.low,
+            _ => self.min_required,
+        };
         (start != 0 && !self.log_signature.is_none()).then_some(start)
     }
 }

@@ -50,6 +50,11 @@ impl Kind {
     pub const fn has_databases(self) -> bool {
         matches!(self, Self::Offline | Self::Snapshot | Self::OnlineFull | Self::OnlineCopy)
     }
+    /// Whether they were made by the online protocol: their databases need hard recovery.
+    #[must_use]
+    pub const fn is_online(self) -> bool {
+        matches!(self, Self::OnlineFull | Self::OnlineCopy | Self::OnlineIncremental | Self::OnlineDifferential)
+    }
     /// The word of the manifest.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -8,3 +8,4 @@ mod lost;
 mod planning;
 mod publishing;
 mod real;
+mod steps;

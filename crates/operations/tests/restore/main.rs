@@ -4,7 +4,9 @@
 #[allow(dead_code, reason = "each test program uses a part")]
 mod common;
 mod held;
+mod import;
 mod refusals;
 mod sets;
 mod stages;
+mod stored;
 mod traps;

@@ -3,10 +3,12 @@
 #[path = "../backup/common.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod backup_common;
+mod chains;
 mod common;
 mod drill;
 mod forward;
 mod over;
+mod pages;
 mod plain;
 mod predicates;
 mod proofs;
@@ -14,4 +16,5 @@ mod real;
 #[path = "../recover/common.rs"]
 #[allow(dead_code, reason = "each test program uses a part")]
 mod recover_common;
+mod rows;
 mod rules;

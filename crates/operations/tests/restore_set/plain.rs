@@ -74,3 +74,39 @@ fn a_file_whose_name_no_stream_may_have_comes_back_under_its_own() {
     files(&store.vault, &store.set(&set), &[], &raw, &mut ()).unwrap();
     assert_eq!(digests(&raw), digests(source.path()));
 }
+
+#[test]
+fn only_what_differs_from_a_damaged_copy_is_read_from_the_vault() {
+    use crate::backup_common::damage;
+    let (source, store) = (copy_of("micro-insert", "after"), Store::new());
+    let database = source.path().join("db/db1.edb");
+    let whole = std::fs::read(&database).unwrap();
+    let set = store.add(source.path());
+    // Damaged in one piece, and cut off in the last.
+    damage(&database, 70 << 10);
+    let mut damaged = std::fs::read(&database).unwrap();
+    damaged.truncate(whole.len() - 100);
+    std::fs::write(&database, &damaged).unwrap();
+    for onto in [source.path().to_owned(), source.path().join("db"), database.clone()] {
+        let (_keep, out) = fresh();
+        let options = Options { onto: Some(onto), ..Options::default() };
+        let report = store.restore(&set, &Target::New(out.clone()), &options).unwrap();
+        assert!(std::fs::read(out.join("db/db1.edb")).unwrap() == whole && std::fs::read(&database).unwrap() == damaged);
+        let origins = report.origins.unwrap();
+        let last = whole.len() as u64 % (64 << 10);
+        let last = if last == 0 { 64 << 10 } else { last };
+        assert!(origins.from_copy > 0 && origins.from_vault >= (64 << 10) + last, "{origins:?}");
+        let size: u64 = report.recovery.inputs.keys().map(|place| std::fs::metadata(out.join(place)).unwrap().len()).sum();
+        assert_eq!(origins.from_copy + origins.from_vault, size);
+    }
+    // A copy that is no copy of it at all gives nothing, and harms nothing.
+    let other = source.path().join("other");
+    std::fs::write(&other, vec![7; whole.len()]).unwrap();
+    let (_keep, out) = fresh();
+    let options = Options { onto: Some(other), ..Options::default() };
+    let report = store.restore(&set, &Target::New(out.clone()), &options).unwrap();
+    assert_eq!(report.origins.unwrap().from_copy, 0);
+    assert!(std::fs::read(out.join("db/db1.edb")).unwrap() == whole);
+    let options = Options { onto: Some(source.path().join("nowhere")), ..Options::default() };
+    store.refused(&set, &Target::New(out.with_extension("x")), &options, &["onto R-PATH"]);
+}

@@ -10,7 +10,7 @@ use crate::restic::pack::BlobKind;
 use crate::restic::repository::Repository;
 use crate::restic::stream::threads;
 use crate::restic::tree::{Node, Tree};
-use crate::set::{Name, SetId};
+use crate::set::{KnownPiece, Name, SetId};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
@@ -247,6 +247,17 @@ impl StreamReader for Reader {
             offset += copied as u64;
         }
         Ok(done)
+    }
+    fn known(&self, offset: u64) -> Result<Option<KnownPiece>> {
+        if offset >= self.size {
+            return Ok(None);
+        }
+        let number = offset / self.stride;
+        let (part, base) = (self.part(usize::try_from(number).unwrap_or(usize::MAX))?, self.stride * number);
+        let chunk = part.starts.partition_point(|start| *start <= offset - base).saturating_sub(1);
+        let Range { start, end } = part.range(chunk);
+        let piece = |id: &Id| KnownPiece { start: base + start, size: end - start, sha256: *id.bytes() };
+        Ok(part.chunks.get(chunk).map(piece))
     }
     fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<bool> {
         let pieces = self.size.div_ceil(PIECE);

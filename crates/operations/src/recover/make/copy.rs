@@ -2,7 +2,8 @@
 
 use super::{MakeError, Progress, failed, go_on, refused};
 use crate::identify::Content;
-use crate::recover::Sources;
+use crate::recover::{Source, Sources};
+use crate::restore::set::{Stored, StreamError, digest_text, write_stored};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::names;
 use anchorlog_storage::copy::{copy_file, read_file};
@@ -13,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 /// The files that go into the result: everything of the family, and whatever is named like a file of a stream.
-pub(super) fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Path, u64)> {
+pub(super) fn taking_part(sources: &Sources) -> impl Iterator<Item = &Source> {
     let takes_part = |content: &Content, name: &str| match content {
         Content::RevertSnapshot | Content::RestoreEnvironment => false,
         Content::Unknown | Content::Empty => names::parse(name).is_some(),
@@ -23,7 +24,6 @@ pub(super) fn taking_part(sources: &Sources) -> impl Iterator<Item = (&Path, &Pa
         .iter()
         .filter(move |source| takes_part(&source.identified.content, &source.identified.name()))
         .filter(|source| !sources.only_read.contains(&source.identified.path))
-        .map(|source| (source.identified.path.as_path(), source.path.as_path(), source.identified.size))
 }
 
 pub(crate) fn copy_files(
@@ -31,35 +31,60 @@ pub(crate) fn copy_files(
     work: &WorkFolder,
     progress: &mut dyn Progress,
 ) -> Result<BTreeMap<String, String>, MakeError> {
-    let files: Vec<(&Path, &Path, u64)> = taking_part(sources).collect();
+    let files: Vec<&Source> = taking_part(sources).collect();
     go_on(progress.phase("copying", files.len()))?;
-    let stamps: Vec<_> = files.iter().map(|(_, place, _)| stamp(place)).collect();
+    let stamps: Vec<_> = files.iter().map(|source| stamp(source)).collect();
     let mut digests = BTreeMap::new();
-    for (at, (path, place, _)) in files.iter().enumerate() {
-        let shown = path.display().to_string();
+    for (at, source) in files.iter().enumerate() {
+        let shown = source.identified.path.display().to_string();
         go_on(progress.step(&shown, at, files.len()))?;
-        let mut digest = Sha256::new();
-        let copied = copy_file(place, &work.path().join(path), &mut |bytes| {
-            digest.update(bytes);
-            progress.goes_on()
-        });
-        copied.map_err(|error| failed(&format!("{} could not be copied", place.display()), &error))?;
-        digests.insert(shown, hex(digest));
+        let to = work.path().join(&source.identified.path);
+        let digest = match &source.stored {
+            Some(stored) => from_vault(stored, &to, progress)?,
+            None => from_disk(&source.path, &to, progress)?,
+        };
+        digests.insert(shown, digest);
     }
     // Files of one moment are what a plan is about: a service that still runs changes some before and some behind their copy.
-    for ((_, place, size), before) in files.iter().zip(stamps) {
-        let after = stamp(place);
-        if after != before || after.is_some_and(|(now, _)| now != *size) {
-            let reason = format!("{} was changed while it was copied: stop what uses it, or work on a snapshot", place.display());
+    for (source, before) in files.iter().zip(stamps) {
+        let after = stamp(source);
+        if after != before || after.is_some_and(|(now, _)| now != source.identified.size) {
+            let place = source.path.display();
+            let reason = format!("{place} was changed while it was copied: stop what uses it, or work on a snapshot");
             return Err(refused(reason, Some(JetCode(-1032))));
         }
     }
     Ok(digests)
 }
 
-/// Size and time of the last change.
-fn stamp(path: &Path) -> Option<(u64, std::time::SystemTime)> {
-    let metadata = std::fs::metadata(path).ok()?;
+fn from_disk(from: &Path, to: &Path, progress: &mut dyn Progress) -> Result<String, MakeError> {
+    let mut digest = Sha256::new();
+    let copied = copy_file(from, to, &mut |bytes| {
+        digest.update(bytes);
+        progress.goes_on()
+    });
+    copied.map_err(|error| failed(&format!("{} could not be copied", from.display()), &error))?;
+    Ok(hex(digest))
+}
+
+/// What comes must be what the manifest of its set says.
+fn from_vault(stored: &Stored, to: &Path, progress: &mut dyn Progress) -> Result<String, MakeError> {
+    let broken = |reason: String| {
+        let reason = format!("{stored}: {reason}");
+        MakeError::Failed { reason, jet: Some(JetCode::READ_VERIFY_FAILURE) }
+    };
+    match write_stored(stored, to, &mut |_| progress.goes_on()) {
+        Ok(Some(written)) if written == (stored.size, stored.blake3) => Ok(digest_text(&stored.blake3)),
+        Ok(Some((size, _))) => Err(broken(format!("it reads back with {size} bytes that are not those which were stored"))),
+        Ok(None) => Err(MakeError::Interrupted),
+        Err(StreamError::Vault(error)) => Err(broken(error.to_string())),
+        Err(StreamError::Written(error)) => Err(failed(&format!("{stored} could not be copied"), &error)),
+    }
+}
+
+/// Size and time of the last change; none of what a vault holds.
+fn stamp(source: &Source) -> Option<(u64, std::time::SystemTime)> {
+    let metadata = std::fs::metadata(&source.path).ok().filter(|_| source.stored.is_none())?;
     Some((metadata.len(), metadata.modified().ok()?))
 }
 
@@ -73,5 +98,5 @@ pub(super) fn sha256(path: &Path, progress: &mut dyn Progress) -> io::Result<Str
 }
 
 fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest.finalize())
 }

@@ -34,7 +34,7 @@ impl Place {
         let holds = broken.is_none();
         let found = broken.unwrap_or_else(|| self.path().display().to_string());
         let mut conditions = vec![Precondition { id: "place", rule, holds, found, jet: None }];
-        let needed: u64 = taking_part(sources).map(|(_, _, size)| size).sum();
+        let needed: u64 = taking_part(sources).map(|source| source.identified.size).sum();
         // Where nobody tells how much is free, the copy will.
         if let Ok(free) = free_bytes(self.path()) {
             let found = format!("the result needs {needed} bytes at {}, and {free} are free", self.path().display());

@@ -105,7 +105,7 @@ fn restore(
     mapped: bool,
 ) -> Restored {
     let take = |part: &FilePart, place: PathBuf| {
-        let stored = Stored::new(vault, &set.id, &part.name, part.size);
+        let stored = Stored::new(vault, &set.id, part);
         let content = content_of(&*stored.open(), part.size).unwrap_or(Content::Unknown);
         Taken { place, part: part.clone(), stored, content }
     };

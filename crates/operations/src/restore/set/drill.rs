@@ -1,16 +1,19 @@
 //! The drill: a set really restored in scratch space, replayed, verified, and what came of it compared with what came before (I38, I39).
 
 use super::error::{Error, storage};
-use super::make::build;
+use super::make::{Built, build};
 use super::options::{Forward, Options, Target};
 use super::plan::{Plan, plan};
-use crate::recover::{Place, Progress, clear_place};
+use super::stored::place_of;
+use crate::recover::{Place, Progress, Report, clear_place};
+use crate::restore::{self, Wanted};
 use crate::sets::contents::{ContentsError, contents_of};
 use crate::sets::proof::{ReadBackError, read_back};
 use crate::sets::{Contents, Figures, History, KnownSet, Level, Moment, Proof, ProofKey, ProofKeys, ReplayProof, Signed};
 use anchorlog_format::jet::JetCode;
 use anchorlog_replay::ambient::Ambient;
-use anchorlog_storage::Folder as _;
+use anchorlog_storage::publish::WorkFolder;
+use anchorlog_storage::{DiskFolder, Folder as _};
 use anchorlog_vault::{SetId, Vault};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -64,7 +67,11 @@ pub fn drill(
     })?;
     let mut run =
         Run { vault, history, known, scratch, ambient, progress, replay: ReplayProof::default(), figures: Figures::default() };
-    for databases in streams_of(known) {
+    let is_online = restore::is_online(history, set);
+    if is_online {
+        run.online(options)?;
+    }
+    for databases in streams_of(known).into_iter().filter(|_| !is_online) {
         run.one_stream(&Options { databases, verify: true, ..options.clone() })?;
     }
     let proofs = Proof::among(&vault.attachments(set)?, set, &known.manifest, &known.digest, &history.keys);
@@ -118,6 +125,36 @@ impl Run<'_> {
     fn one_stream(&mut self, options: &Options) -> Result<(), Error> {
         let plan = choose(self.vault, self.history, self.known, &self.out(), options)?;
         let (report, contents) = self.restored(&plan)?;
+        self.note(&report, contents);
+        Ok(())
+    }
+
+    /// An online set, with those that it needs.
+    fn online(&mut self, options: &Options) -> Result<(), Error> {
+        let failed = |reason: String| Error::Failed { reason, jet: None, findings: Vec::new() };
+        let work = WorkFolder::begin(self.scratch, "drill").map_err(storage(self.scratch.display().to_string()))?;
+        let target = work.path().join("restored");
+        let effort =
+            restore::Options { cache_bytes: options.cache_bytes, threads: options.threads, ..restore::Options::default() };
+        let planned = restore::stored(self.vault, self.history, &self.known.id, &Wanted::default(), &target, &effort);
+        let planned = planned.map_err(|error| failed(error.to_string()))?;
+        let made = restore::make(&planned, self.ambient, self.progress)?;
+        let Some(report) = made.recovery else { return Ok(()) };
+        let chain = restore::chain(self.history, &self.known.id).map_err(|error| failed(error.to_string()))?;
+        let folder = DiskFolder::read_only(&target);
+        let mut contents = Vec::with_capacity(report.databases.len());
+        for database in &report.databases {
+            let path = Path::new(&database.path);
+            let stream = chain.iter().flat_map(|set| set.manifest.databases()).find(|(part, _)| place_of(&part.name) == path);
+            let name = stream.map_or_else(|| database.path.clone(), |(part, _)| part.name.to_string());
+            contents.push(self.contents(&folder, path, name)?);
+        }
+        self.note(&report, contents);
+        Ok(())
+    }
+
+    /// What a restore came to.
+    fn note(&mut self, report: &Report, contents: Vec<Contents>) {
         for database in &report.databases {
             self.replay.databases.push((database.path.clone(), database.verdict.to_string()));
             self.figures.pages += database.proof.as_ref().map_or(0, |counts| counts.pages);
@@ -128,21 +165,24 @@ impl Run<'_> {
             self.replay.end = Some(run.end.to_string());
             self.figures.records += run.records.values().sum::<u64>();
         }
-        Ok(())
+    }
+
+    fn contents(&mut self, folder: &DiskFolder, path: &Path, name: String) -> Result<Contents, Error> {
+        let file = folder.open(path).map_err(storage(path.display().to_string()))?;
+        contents_of(file, name, &mut || self.progress.goes_on()).map_err(|error| match error {
+            ContentsError::Interrupted => Error::Interrupted,
+            ContentsError::Unreadable(reason, jet) => Error::Failed { reason, jet: Some(jet), findings: Vec::new() },
+        })
     }
 
     /// Restores as planned, and hashes what came of it; nothing stays.
-    fn restored(&mut self, plan: &Plan) -> Result<(crate::recover::Report, Vec<Contents>), Error> {
+    fn restored(&mut self, plan: &Plan) -> Result<(Report, Vec<Contents>), Error> {
         let place = clear_place(&Place::Out(self.out()))?;
-        let (work, report, _) = build(plan, &place, self.ambient, self.progress)?;
+        let Built { work, recovery: report, .. } = build(plan, &place, self.ambient, self.progress)?;
         let mut contents = Vec::with_capacity(report.databases.len());
         for database in &report.databases {
             let name = plan.stream_at(Path::new(&database.path)).unwrap_or_else(|| database.path.clone());
-            let file = work.folder().open(Path::new(&database.path)).map_err(storage(database.path.clone()))?;
-            contents.push(contents_of(file, name, &mut || self.progress.goes_on()).map_err(|error| match error {
-                ContentsError::Interrupted => Error::Interrupted,
-                ContentsError::Unreadable(reason, jet) => Error::Failed { reason, jet: Some(jet), findings: Vec::new() },
-            })?);
+            contents.push(self.contents(&work.folder(), Path::new(&database.path), name)?);
         }
         Ok((report, contents))
     }

@@ -72,7 +72,7 @@ impl Error {
     }
 }
 
-pub(super) fn storage(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
+pub(in crate::restore) fn storage(what: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
     let what = what.into();
     move |error| if error.kind() == io::ErrorKind::Interrupted { Error::Interrupted } else { Error::Storage(what, error) }
 }

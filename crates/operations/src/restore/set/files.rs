@@ -56,7 +56,7 @@ pub fn files(
     let mut report = FilesReport { files: Vec::new(), not_given_back: Vec::new() };
     for (at, part) in parts.iter().enumerate() {
         go_on(progress.step(part.name.as_str(), at, parts.len()))?;
-        let stored = Stored::new(vault, &set.id, &part.name, part.size);
+        let stored = Stored::new(vault, &set.id, part);
         let below = place_of(&part.name);
         if !below.components().all(|part| matches!(part, Component::Normal(_))) {
             return Err(failed(format!("{} leads out of the target", part.name), Some(JetCode::INVALID_PARAMETER)));

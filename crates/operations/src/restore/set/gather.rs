@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// A log that may be used.
 #[derive(Clone, Debug)]
-pub(super) struct Candidate {
+pub(in crate::restore) struct Candidate {
     pub origin: Origin,
     /// For people.
     pub from: String,
@@ -58,7 +58,7 @@ impl Candidate {
 
 /// Everything that was found.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gathered {
+pub(in crate::restore) struct Gathered {
     pub candidates: Vec<Candidate>,
     /// Logs that cannot be used at all, and why.
     pub unusable: Vec<String>,
@@ -93,10 +93,23 @@ pub(super) fn gather(
     Ok(found)
 }
 
+/// Everything but a target: the set, the other sets, and the folders that are named.
+///
+/// # Errors
+/// Those of listing and reading a folder.
+pub(in crate::restore) fn gather_named(
+    vault: &Arc<dyn Vault>,
+    history: &History,
+    set: &KnownSet,
+    options: &Options,
+) -> Result<Gathered, (String, io::Error)> {
+    gather(vault, history, set, &Existing::default(), &Options { forward: Forward::All, ..options.clone() })
+}
+
 fn from_set(vault: &Arc<dyn Vault>, set: &KnownSet, out: &mut Gathered) {
     for (part, facts) in set.manifest.logs() {
         out.candidates.push(Candidate {
-            origin: Origin::Stored(Stored::new(vault, &set.id, &part.name, part.size)),
+            origin: Origin::Stored(Stored::new(vault, &set.id, part)),
             from: format!("set {}, {}", set.id, part.name),
             facts: facts.clone(),
             size: part.size,
@@ -146,7 +159,7 @@ fn candidate(source: &Source, log: crate::backup::LogItem, in_target: bool) -> C
 
 /// Why a chain ends before the logs do.
 #[derive(Clone, Debug)]
-pub(super) struct Cut {
+pub(in crate::restore) struct Cut {
     pub id: &'static str,
     pub refusal: Refusal,
     pub why: String,
@@ -154,7 +167,7 @@ pub(super) struct Cut {
 
 /// The logs that are used, one for each generation, ascending from the low anchor.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Chain {
+pub(in crate::restore) struct Chain {
     pub logs: Vec<Candidate>,
     pub cut: Option<Cut>,
     /// Logs that are not used, and why.
@@ -168,16 +181,16 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn log(&self, generation: u32) -> Option<&Candidate> {
+    pub(in crate::restore) fn log(&self, generation: u32) -> Option<&Candidate> {
         self.logs.iter().find(|log| log.facts.generation == generation)
     }
-    pub(super) fn last(&self) -> Option<u32> {
+    pub(in crate::restore) fn last(&self) -> Option<u32> {
         self.logs.last().map(|log| log.facts.generation)
     }
 }
 
 /// Chooses one log for each generation from `low` on, to the end or to `stop`.
-pub(super) fn choose(gathered: Gathered, signature: &Signature, low: u32, stop: Option<u32>) -> Chain {
+pub(in crate::restore) fn choose(gathered: Gathered, signature: &Signature, low: u32, stop: Option<u32>) -> Chain {
     let mut chain = Chain { unused: gathered.unusable, ..Chain::default() };
     let mut by_generation: BTreeMap<u32, Vec<Candidate>> = BTreeMap::new();
     for candidate in gathered.candidates {
@@ -303,7 +316,7 @@ pub(super) fn place_in_target(existing: &Existing, signature: &Signature) -> Opt
 }
 
 /// P44 to P52, in the order of the reference. A cut at or above what is needed shortens the replay; below, it refuses.
-pub(super) fn judge(chain: &Chain, signature: &Signature, low: u32, high: u32, out: &mut Vec<Predicate>) {
+pub(in crate::restore) fn judge(chain: &Chain, signature: &Signature, low: u32, high: u32, out: &mut Vec<Predicate>) {
     let next = "Look for these logs in other archives.";
     out.push(Predicate::held("P45", signature.to_string(), format!("left out as foreign: {}", list(&chain.foreign))));
     let reaches = chain.last().is_some_and(|last| last >= high);

@@ -3,6 +3,7 @@
 use super::error::{Error, storage};
 use super::plan::{Form, Plan};
 use super::stage::{digest_text, give_back, go_on, stage};
+use super::stored::Origins;
 use crate::backup::{Predicate, is_in_use};
 use crate::recover::{self, Place, Progress, aside_in, clear_place, work_place};
 use anchorlog_format::database::DatabaseState;
@@ -26,6 +27,9 @@ pub struct Report {
     pub recovery: recover::Report,
     /// The proven files that took part (P64): place, origin, hash.
     pub proven: Vec<(String, String, String)>,
+    /// Where the bytes came from, where a copy was at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origins: Option<Origins>,
     /// What could not be given back of owners and times.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_given_back: Vec<String>,
@@ -44,8 +48,8 @@ pub fn make(plan: &Plan, ambient: &Ambient, progress: &mut dyn Progress) -> Resu
     refuse(plan)?;
     let place = clear_place(&plan.place)?;
     still_free(plan, &place)?;
-    let (work, recovery, not_given_back) = build(plan, &place, ambient, progress)?;
-    publish(plan, &place, work, recovery, not_given_back, ambient, progress)
+    let built = build(plan, &place, ambient, progress)?;
+    publish(plan, &place, built, ambient, progress)
 }
 
 fn refuse(plan: &Plan) -> Result<(), Error> {
@@ -53,16 +57,19 @@ fn refuse(plan: &Plan) -> Result<(), Error> {
     if broken.is_empty() { Ok(()) } else { Err(Error::Refused(broken)) }
 }
 
+/// A result that was built and proved, and not yet published.
+pub(super) struct Built {
+    pub work: WorkFolder,
+    pub recovery: recover::Report,
+    origins: Option<Origins>,
+    not_given_back: Vec<String>,
+}
+
 /// Fills a working folder, replays there, and proves what came of it.
-pub(super) fn build(
-    plan: &Plan,
-    place: &Place,
-    ambient: &Ambient,
-    progress: &mut dyn Progress,
-) -> Result<(WorkFolder, recover::Report, Vec<String>), Error> {
+pub(super) fn build(plan: &Plan, place: &Place, ambient: &Ambient, progress: &mut dyn Progress) -> Result<Built, Error> {
     let (parent, name) = work_place(place)?;
     let work = WorkFolder::begin(&parent, &name).map_err(storage(parent.display().to_string()))?;
-    let inputs = stage(plan, &work, progress)?;
+    let (inputs, origins) = stage(plan, &work, progress)?;
     let recovery = plan.recovery.as_ref().ok_or_else(|| Error::Failed {
         reason: "the plan was made for files that could not be restored".into(),
         jet: None,
@@ -84,7 +91,7 @@ pub(super) fn build(
             not_given_back.extend(give_back(&work.path().join(&item.place), &item.owner, item.role, unchanged));
         }
     }
-    Ok((work, report, not_given_back))
+    Ok(Built { work, recovery: report, origins, not_given_back })
 }
 
 /// The plan may be of a while ago: what can have changed since is looked at again.
@@ -137,15 +144,8 @@ fn digest_of(path: &Path, progress: &mut dyn Progress) -> Result<String, Error> 
     Ok(digest_text(digest.finalize().as_bytes()))
 }
 
-fn publish(
-    plan: &Plan,
-    place: &Place,
-    work: WorkFolder,
-    recovery: recover::Report,
-    not_given_back: Vec<String>,
-    ambient: &Ambient,
-    progress: &mut dyn Progress,
-) -> Result<Report, Error> {
+fn publish(plan: &Plan, place: &Place, built: Built, ambient: &Ambient, progress: &mut dyn Progress) -> Result<Report, Error> {
+    let Built { work, recovery, origins, not_given_back } = built;
     go_on(progress.phase("publishing", 1))?;
     let proven = plan.files.iter().map(|item| {
         let shown = item.place.display().to_string();
@@ -157,6 +157,7 @@ fn publish(
         form: plan.form,
         proven: proven.collect(),
         recovery,
+        origins,
         not_given_back,
         remarks: plan.remarks.clone(),
     };

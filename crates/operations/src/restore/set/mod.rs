@@ -21,9 +21,17 @@ mod target;
 
 pub use drill::{Drilled, drill};
 pub use error::Error;
+pub(super) use error::storage;
 pub use files::{FilesReport, files};
+pub(super) use gather::{Candidate, Chain, choose as choose_logs, gather_named as gather_logs, judge as judge_logs};
 pub use make::{RECORD, Report, make};
+pub(crate) use options::means;
 pub use options::{Forward, Options, Target};
+pub(super) use plan::Origin;
 pub use plan::{Form, Item, Plan, plan};
 pub use sample::{Sample, sample};
-pub(crate) use stored::Stored;
+pub(crate) use stage::digest_text;
+pub(super) use stage::go_on;
+pub(crate) use stage::write as write_stored;
+pub use stored::Origins;
+pub(crate) use stored::{Stored, StreamError, place_of};

@@ -61,6 +61,8 @@ pub struct Options {
     pub accept_loss: bool,
     /// Publish a result with bad pages.
     pub keep_damage: bool,
+    /// A damaged copy of the database, or a folder with such copies: what of it is as the set has it is not read from the vault.
+    pub onto: Option<PathBuf>,
     /// Verify databases as a whole that nothing was replayed on, although each byte is what was backed up, and each page was verified.
     pub verify: bool,
     /// Put the database of a domain controller back in place all the same.
@@ -79,7 +81,7 @@ pub(super) fn file_name(path: &str) -> &str {
 }
 
 /// Whether a user means a path: the whole, its last part, or its end behind a separator, whatever the case (trap O16).
-pub(super) fn means(wanted: &str, path: &str) -> bool {
+pub(crate) fn means(wanted: &str, path: &str) -> bool {
     let same = |text: &str| text.replace('\\', "/").to_lowercase();
     let (wanted, path) = (same(wanted), same(path));
     !wanted.is_empty() && path.strip_suffix(&wanted).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', ':']))

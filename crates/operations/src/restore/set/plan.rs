@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Where the bytes of a file come from.
 #[derive(Clone, Debug)]
-pub(super) enum Origin {
+pub(in crate::restore) enum Origin {
     Stored(Stored),
     Disk(PathBuf),
 }
@@ -177,6 +177,7 @@ pub fn plan(vault: &Arc<dyn Vault>, history: &History, set: &SetId, target: &Tar
             forward::plan(&mut plan, vault, history, set, target, &existing).map_err(unread)?;
         }
     }
+    plan.predicates.extend(target::at_hand(options, &plan.restored));
     plan.directory(target);
     plan.look_at_sources();
     plan.walk()?;
@@ -254,27 +255,22 @@ impl Plan {
     }
     /// The files as one folder in the layout of the result.
     fn look_at_sources(&mut self) {
-        let (mut files, mut stored) = (Vec::new(), BTreeMap::new());
         let contents: BTreeMap<&Path, &Taken> =
             self.restored.iter().flat_map(Restored::files).map(|taken| (taken.place.as_path(), taken)).collect();
-        for item in &self.files {
-            let content = match (&item.origin, contents.get(item.place.as_path())) {
-                (_, Some(taken)) => Ok(taken.content.clone()),
-                (Origin::Stored(stored), None) => crate::identify::content_of(&*stored.open(), item.size),
-                (Origin::Disk(path), None) => identify_disk(path),
-            };
-            // What cannot be read now is told when it is copied.
-            let content = content.unwrap_or(crate::identify::Content::Unknown);
-            let path = match &item.origin {
-                Origin::Stored(origin) => {
-                    stored.insert(item.place.clone(), origin.clone());
-                    item.place.clone()
-                }
-                Origin::Disk(path) => path.clone(),
-            };
-            files.push(Source { path, identified: Identified { path: item.place.clone(), size: item.size, content } });
-        }
-        self.sources = Sources::of(files).with_stored(stored);
+        let source = |item: &Item| match (&item.origin, contents.get(item.place.as_path())) {
+            (Origin::Stored(stored), Some(taken)) => Source {
+                path: item.place.clone(),
+                identified: Identified { path: item.place.clone(), size: item.size, content: taken.content.clone() },
+                stored: Some(stored.clone()),
+            },
+            (Origin::Stored(stored), None) => Source::in_vault(stored.clone(), item.place.clone()),
+            (Origin::Disk(path), _) => {
+                // What cannot be read now is told when it is copied.
+                let content = identify_disk(path).unwrap_or(crate::identify::Content::Unknown);
+                Source::on_disk(path.clone(), Identified { path: item.place.clone(), size: item.size, content })
+            }
+        };
+        self.sources = Sources::of(self.files.iter().map(source));
     }
     /// P66: the recovery that follows, walked through without a page being read.
     fn walk(&mut self) -> Result<(), Error> {

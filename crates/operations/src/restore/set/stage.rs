@@ -2,7 +2,8 @@
 
 use super::error::{Error, storage};
 use super::plan::{Item, Origin, Plan};
-use super::stored::{Stored, StreamError};
+use super::stored::{Origins, Over, Stored, StreamError};
+use super::target;
 use crate::backup::{PageCheck, judge_pages};
 use crate::identify::Content;
 use crate::recover::Progress;
@@ -15,28 +16,42 @@ use std::fs;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-/// Fills the working folder. Returns the BLAKE3 of every file.
-pub(super) fn stage(plan: &Plan, work: &WorkFolder, progress: &mut dyn Progress) -> Result<BTreeMap<String, String>, Error> {
+/// Fills the working folder. Returns the BLAKE3 of every file, and where the bytes came from where a copy was at hand.
+pub(super) fn stage(
+    plan: &Plan,
+    work: &WorkFolder,
+    progress: &mut dyn Progress,
+) -> Result<(BTreeMap<String, String>, Option<Origins>), Error> {
     go_on(progress.phase("copying", plan.files.len()))?;
-    let mut digests = BTreeMap::new();
+    let (mut digests, mut origins) = (BTreeMap::new(), plan.options.onto.as_ref().map(|_| Origins::default()));
     for (at, item) in plan.files.iter().enumerate() {
         let shown = item.place.display().to_string();
         go_on(progress.step(&shown, at, plan.files.len()))?;
         let digest = match &item.origin {
-            Origin::Stored(stored) => from_vault(plan, item, stored, work.path(), progress)?,
+            Origin::Stored(stored) => {
+                let mut over = target::copy_at_hand(plan.options.onto.as_deref(), &item.place, &plan.restored)
+                    .map(|file| Over { file, origins: Origins::default() });
+                let digest = from_vault(plan, item, stored, over.as_mut(), work.path(), progress)?;
+                if let Some(origins) = &mut origins {
+                    let came = over.map_or(Origins { from_vault: item.size, ..Origins::default() }, |over| over.origins);
+                    origins.from_copy += came.from_copy;
+                    origins.from_vault += came.from_vault;
+                }
+                digest
+            }
             Origin::Disk(path) => from_disk(item, path, work.path(), progress)?,
         };
         digests.insert(shown, digest_text(&digest));
     }
-    Ok(digests)
+    Ok((digests, origins))
 }
 
 /// A hash as reports of restored sets have it.
-pub(super) fn digest_text(blake3: &[u8; 32]) -> String {
+pub(crate) fn digest_text(blake3: &[u8; 32]) -> String {
     format!("blake3:{}", hex::encode(blake3))
 }
 
-pub(super) fn go_on(answer: bool) -> Result<(), Error> {
+pub(in crate::restore) fn go_on(answer: bool) -> Result<(), Error> {
     if answer { Ok(()) } else { Err(Error::Interrupted) }
 }
 
@@ -53,14 +68,24 @@ pub(super) fn create(path: &Path) -> io::Result<fs::File> {
 }
 
 /// Writes a stream of a set, and hashes it. Holes stay holes. `None`: `each` ended it.
-pub(super) fn write(
+pub(crate) fn write(
     stored: &Stored,
+    to: &Path,
+    each: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<Option<(u64, [u8; 32])>, StreamError> {
+    write_over(stored, None, to, each)
+}
+
+/// The same, out of a copy at hand as far as that is as the set has it.
+fn write_over(
+    stored: &Stored,
+    over: Option<&mut Over>,
     to: &Path,
     each: &mut dyn FnMut(&[u8]) -> bool,
 ) -> Result<Option<(u64, [u8; 32])>, StreamError> {
     let mut file = create(to)?;
     let (mut size, mut digest) = (0_u64, blake3::Hasher::new());
-    let whole = stored.stream(&mut |bytes| {
+    let mut take = |bytes: &[u8]| {
         digest.update(bytes);
         size += bytes.len() as u64;
         if bytes.iter().all(|&byte| byte == 0) {
@@ -69,12 +94,23 @@ pub(super) fn write(
             file.write_all(bytes)?;
         }
         Ok(each(bytes))
-    })?;
+    };
+    let whole = match over {
+        Some(over) => stored.stream_over(over, &mut take)?,
+        None => stored.stream(&mut take)?,
+    };
     file.set_len(size)?;
     Ok(whole.then(|| (size, digest.finalize().into())))
 }
 
-fn from_vault(plan: &Plan, item: &Item, stored: &Stored, work: &Path, progress: &mut dyn Progress) -> Result<[u8; 32], Error> {
+fn from_vault(
+    plan: &Plan,
+    item: &Item,
+    stored: &Stored,
+    over: Option<&mut Over>,
+    work: &Path,
+    progress: &mut dyn Progress,
+) -> Result<[u8; 32], Error> {
     let to = work.join(&item.place);
     let damaged = |reason: String, findings: Vec<Finding>| Error::Damaged {
         set: stored.set.to_string(),
@@ -87,7 +123,7 @@ fn from_vault(plan: &Plan, item: &Item, stored: &Stored, work: &Path, progress: 
         Some(Content::Database { page, .. }) => Some(PageCheck::new(stored.name.as_str(), page, stored.open())),
         _ => None,
     };
-    let written = write(stored, &to, &mut |bytes| {
+    let written = write_over(stored, over, &to, &mut |bytes| {
         if let Some(pages) = &mut pages {
             pages.take(bytes);
         }

@@ -1,7 +1,10 @@
 //! Files that lie in a vault, read as if they lay in a folder.
 
+use crate::sets::FilePart;
 use anchorlog_storage::File;
 use anchorlog_vault::{Name, SetId, Vault};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -21,17 +24,25 @@ pub struct Stored {
     pub name: Name,
     /// Bytes, as the manifest says.
     pub size: u64,
+    /// BLAKE3 of them, as the manifest says.
+    pub blake3: [u8; 32],
 }
 
-impl fmt::Debug for Stored {
+impl fmt::Display for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "set {}, {}", self.set, self.name)
     }
 }
 
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Stored {
-    pub(super) fn new(vault: &Arc<dyn Vault>, set: &SetId, name: &Name, size: u64) -> Self {
-        Self { vault: vault.clone(), set: set.clone(), name: name.clone(), size }
+    pub(crate) fn new(vault: &Arc<dyn Vault>, set: &SetId, part: &FilePart) -> Self {
+        Self { vault: vault.clone(), set: set.clone(), name: part.name.clone(), size: part.size, blake3: part.blake3 }
     }
     /// For reading. At most a window of the stream is kept in memory.
     pub(crate) fn open(&self) -> Arc<dyn File> {
@@ -51,9 +62,58 @@ impl Stored {
     }
 }
 
+/// Where the bytes of a restore came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Origins {
+    /// Bytes of a copy that was at hand, whose hashes are those that the set has.
+    pub from_copy: u64,
+    /// Bytes that were read from the vault.
+    pub from_vault: u64,
+}
+
+/// A copy at hand, which may be damaged: what of it is as the set has it needs not be read from the vault.
+pub(super) struct Over {
+    /// The copy.
+    pub file: Arc<dyn File>,
+    /// What came from where.
+    pub origins: Origins,
+}
+
+/// Bytes of the longest piece that is compared.
+const PIECE_MAX: u64 = 16 << 20;
+
+impl Stored {
+    /// All bytes, in order, out of the copy as far as its pieces have the hashes that the vault tells; as [`Stored::stream`].
+    pub(super) fn stream_over(
+        &self,
+        over: &mut Over,
+        each: &mut dyn FnMut(&[u8]) -> io::Result<bool>,
+    ) -> Result<bool, StreamError> {
+        let stream = self.vault.open_stream(&self.set, &self.name)?;
+        let (mut buffer, mut offset) = (Vec::new(), 0);
+        while offset < stream.size() {
+            let known = stream.known(offset)?.filter(|piece| piece.start == offset && (1..=PIECE_MAX).contains(&piece.size));
+            buffer.resize(known.and_then(|piece| usize::try_from(piece.size).ok()).unwrap_or(WINDOW), 0);
+            // What cannot be read there is damaged there.
+            let is_there = known.is_some_and(|piece| {
+                let read = over.file.read_at(offset, &mut buffer);
+                read.is_ok_and(|read| read == buffer.len()) && <[u8; 32]>::from(Sha256::digest(&buffer)) == piece.sha256
+            });
+            let read = if is_there { buffer.len() } else { stream.read_at(offset, &mut buffer)? };
+            let count = if is_there { &mut over.origins.from_copy } else { &mut over.origins.from_vault };
+            *count += read as u64;
+            if read == 0 || !each(&buffer[..read])? {
+                return Ok(read == 0);
+            }
+            offset += read as u64;
+        }
+        Ok(true)
+    }
+}
+
 /// The place that a stream's name was made of: `%` and two hexadecimal digits are a byte that a name may not hold. A part that would lead
 /// elsewhere stays as it is written.
-pub(super) fn place_of(name: &Name) -> PathBuf {
+pub(crate) fn place_of(name: &Name) -> PathBuf {
     name.as_str().split('/').map(|part| decoded(part).unwrap_or_else(|| part.into())).collect()
 }
 
@@ -88,7 +148,7 @@ fn of_bytes(bytes: Vec<u8>) -> Option<OsString> {
 
 /// Why a stream was not read to its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StreamError {
+pub(crate) enum StreamError {
     #[error(transparent)]
     Vault(#[from] anchorlog_vault::Error),
     #[error(transparent)]

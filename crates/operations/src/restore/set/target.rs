@@ -4,14 +4,16 @@ use super::databases::Restored;
 use super::options::{Options, Target};
 use crate::backup::{Predicate, Refusal, is_in_use};
 use crate::identify::Content;
-use crate::recover::{Inputs, Source, Sources};
+use crate::recover::{Inputs, Source, Sources, open_on_disk};
 use anchorlog_format::database::{DatabaseHeader, DatabaseState};
 use anchorlog_format::log::names::{self, Role};
 use anchorlog_format::units::Signature;
+use anchorlog_storage::File;
 use anchorlog_storage::publish::is_cut_off;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The files of the target.
 #[derive(Clone, Debug, Default)]
@@ -201,6 +203,33 @@ fn unmatched(existing: &Existing, header: Option<&DatabaseHeader>) -> Option<Str
         }
         Some(_) => None,
     }
+}
+
+/// The file among what is at hand that may hold most of what goes to a place; none where there is none.
+pub(super) fn copy_at_hand(onto: Option<&Path>, place: &Path, restored: &[Restored]) -> Option<Arc<dyn File>> {
+    let onto = onto?;
+    let named = |folder: &Path| place.file_name().map(|name| folder.join(name));
+    let one = matches!(restored, [only] if only.file.place == place);
+    let candidates = if onto.is_file() {
+        vec![onto.to_owned()]
+    } else {
+        [Some(onto.join(place)), named(onto)].into_iter().flatten().collect()
+    };
+    let path = candidates.into_iter().find(|path| path.is_file() && (one || !onto.is_file()))?;
+    open_on_disk(&path).ok()
+}
+
+/// What is to be compared is there, and is for one database alone where it is one file.
+pub(super) fn at_hand(options: &Options, restored: &[Restored]) -> Option<Predicate> {
+    let onto = options.onto.as_deref()?;
+    let shown = onto.display().to_string();
+    let next = "Name the damaged database, or the folder in which the damaged ones lie.";
+    let refuses = |read: &str| Predicate::refuses("onto", shown.clone(), read, Refusal::Path, next);
+    Some(match restored {
+        _ if !onto.exists() => refuses("it is not there"),
+        several if onto.is_file() && several.len() != 1 => refuses("it is one file, and several databases are restored"),
+        _ => Predicate::held("onto", shown, "what of it is as the set has it is not read from the vault"),
+    })
 }
 
 /// P34: with nothing mounted the group's next start reads the checkpoint: it must point into the current log.
