@@ -43,7 +43,7 @@ fn manifest(made: Made<'_>) -> Manifest {
         "begun": time, "ended": time, "host": "server", "environment": { "program": "", "system": "" }, "partial": false,
         "level": "L2", "streams": [{ "signature": signature(made.stream), "base": "edb", "extension": "log", "wide": false,
             "circular": false }],
-        "files": [{ "name": "a.edb", "role": role, "source": "", "size": 1, "sha256": "00".repeat(32), "database": database }],
+        "files": [{ "name": "a.edb", "role": role, "source": "", "size": 1, "blake3": "00".repeat(32), "database": database }],
         "evidence": [], "notes": [] });
     serde_json::from_value(value).unwrap()
 }
