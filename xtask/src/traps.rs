@@ -99,7 +99,7 @@ fn cited_by_line(line: &str, specification: &str) -> Vec<String> {
 /// Ids of a text; a specification counts until another is named.
 fn ids_of_text(text: &str) -> Vec<String> {
     let (mut ids, mut specification) = (Vec::new(), "");
-    for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|word| !word.is_empty()) {
+    for word in text.split(|c: char| !c.is_ascii_alphanumeric() && !['-', '_'].contains(&c)).filter(|word| !word.is_empty()) {
         if ["db-", "log-", "ops-"].iter().any(|start| word.starts_with(start)) {
             specification = word;
         } else if is_id(word) && (!specification.is_empty() || !is_anew("", word)) {
