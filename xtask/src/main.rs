@@ -31,7 +31,7 @@ cargo xtask CHORE
              the same, 1000 times in all, while it backs up, restores, prunes, forgets and drills
   diff SET   our recovery of a set (or of `all`) against the engine's, by page and node; byte-identical pages
   bench [--short] [NAME…]
-             measure against peers; all benches at full size write docs/performance.md
+             measure against peers; at full size each bench writes its section of docs/performance.md
   build FILE PAGE_KIB MIB [indexed] [SEED]
              make a clean database: one table of about so many MiB
   docs       write docs/format from the declared structures

@@ -52,6 +52,20 @@ fn what_was_backed_up_offline_comes_back_byte_for_byte() {
 }
 
 #[test]
+fn a_key_that_is_named_goes_before_a_password_of_the_environment() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("password"), "correct horse").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = common::program();
+        command.args(arguments).current_dir(place.path()).env("ANCHORLOG_PASSWORD_FILE", "password").output().unwrap()
+    };
+    let made = run(&["vault", "init", "vault", "--new-key-file", "key"]);
+    assert_eq!(code(&made), 0, "{}", said(&made));
+    assert_eq!(code(&run(&["sets", "ls", "--vault", "vault", "--key-file", "key"])), 0);
+    assert_eq!(code(&run(&["sets", "ls", "--vault", "vault"])), 3, "the password is none of its");
+}
+
+#[test]
 fn an_image_is_proved_by_replaying_it_and_restored_with_its_logs() {
     let place = copy_of("micro-insert", "before");
     let root = place.path();

@@ -1,32 +1,30 @@
-//! docs/performance.md: the machine, and a table for each bench.
+//! docs/performance.md: the machine, and a section for each bench. A run writes its own sections anew, and leaves the others.
 
-use std::fmt::Write as _;
 use std::fs;
 
 /// The page while it is written.
-pub struct Page(String);
+pub struct Page {
+    /// What stands before the first section.
+    head: String,
+    /// What this run measures: title, and text.
+    sections: Vec<(String, String)>,
+}
 
 impl Page {
     /// Begins it.
-    pub fn new(arguments: &[&str]) -> Self {
-        let command = ["cargo xtask bench", &arguments.join(" ")].join(" ");
-        let mut page = Self(String::new());
-        page.line("# Performance");
-        page.line("");
-        page.line(&format!("Written by `{}` in one run on this machine:", command.trim_end()));
-        page.line("");
-        page.line(&machine());
-        page.line("");
-        page.line(
-            "Contenders run in turn, once without being counted and then several times; the table has the fastest run of each: what else the machine does only ever adds to a run. \
-             All files lie in the page cache or in the memory file system: the disk takes no part. Rates are MiB and GiB of the input.",
+    pub fn new() -> Self {
+        let head = format!(
+            "# Performance\n\nWritten by `cargo xtask bench`, each section in one run of its bench, on this machine:\n\n{}\n\n\
+             Contenders run in turn, once without being counted and then several times; the table has the fastest run of each: what else the machine does only ever adds to a run. \
+             All files lie in the page cache or in the memory file system: the disk takes no part. Rates are MiB and GiB of the input.\n",
+            machine()
         );
-        page
+        Self { head, sections: Vec::new() }
     }
     /// A section.
     pub fn section(&mut self, title: &str, text: &str) {
         println!("\n== {title}");
-        let _ = write!(self.0, "\n## {title}\n\n{text}\n");
+        self.sections.push((title.to_owned(), format!("\n## {title}\n\n{text}\n")));
     }
     /// A table.
     pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) {
@@ -44,17 +42,40 @@ impl Page {
         self.line(&line);
     }
     fn line(&mut self, line: &str) {
-        self.0.push_str(line);
-        self.0.push('\n');
+        if let Some((_, text)) = self.sections.last_mut() {
+            text.push_str(line);
+            text.push('\n');
+        }
     }
-    /// Writes it.
+    /// Writes it: with the sections of before that this run did not measure, in their places.
     ///
     /// # Errors
     /// The storage's, in words.
     pub fn write(&self) -> Result<(), String> {
         let path = anchorlog_testkit::data::checkout().join("docs/performance.md");
-        fs::write(&path, &self.0).map_err(|error| format!("{}: {error}", path.display()))
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(&path, self.over(&before)).map_err(|error| format!("{}: {error}", path.display()))
     }
+    fn over(&self, before: &str) -> String {
+        let mut sections = sections_of(before);
+        for (title, text) in &self.sections {
+            match sections.iter_mut().find(|(other, _)| other == title) {
+                Some(section) => section.1.clone_from(text),
+                None => sections.push((title.clone(), text.clone())),
+            }
+        }
+        sections.into_iter().fold(self.head.clone(), |page, (_, text)| page + &text)
+    }
+}
+
+/// The sections of a page, each with its title.
+fn sections_of(page: &str) -> Vec<(String, String)> {
+    let mut sections: Vec<(String, String)> = Vec::new();
+    for part in page.split("\n## ").skip(1) {
+        let title = part.lines().next().unwrap_or_default();
+        sections.push((title.to_owned(), format!("\n## {}\n", part.trim_end())));
+    }
+    sections
 }
 
 fn machine() -> String {
@@ -70,4 +91,24 @@ fn machine() -> String {
         kibibytes >> 20,
         std::env::consts::OS
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_writes_its_own_sections_and_leaves_the_others() {
+        let mut page = Page::new();
+        page.section("Parsing", "New words.");
+        page.table(&["a", "b"], &[vec!["1".into(), "2".into()]]);
+        page.section("Backup", "More.");
+        let whole = page.over("# Performance\n\nOld.\n\n## Replay\n\nKept.\n\n| x |\n| --- |\n\n## Parsing\n\nOld words.\n");
+        let rest = whole.strip_prefix(&page.head).unwrap();
+        assert_eq!(
+            rest,
+            "\n## Replay\n\nKept.\n\n| x |\n| --- |\n\n## Parsing\n\nNew words.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n## Backup\n\nMore.\n"
+        );
+        assert_eq!(page.over(&whole), whole);
+    }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
   anchorlog backup offline /exchange --vault /backup/vault --dry-run     what must hold, what is read, what would be stored
   anchorlog backup offline ntds.dit --vault V --dismount 'net stop ntds' --mount 'net start ntds'
   anchorlog backup snapshot /mnt/snap --vault V --scratch /var/tmp       files of one moment, proved by replaying them
+  anchorlog backup snapshot /mnt/snap --vault V --take ./take.sh --drop ./drop.sh   scripts that mount a snapshot there, and drop it
   anchorlog backup logs /exchange/logs --vault V                         the closed logs since the last set
   anchorlog backup import /old/full --vault V --scratch /var/tmp         an online set made elsewhere, proved by restoring it
   anchorlog backup import /old/incr1 --vault V                           logs alone, on top of a set that the vault has
@@ -115,6 +116,12 @@ pub struct Snapshot {
     pub files: Files,
     #[command(flatten)]
     pub common: Common,
+    /// A command that takes the snapshot first, and makes it readable at the folder: where it fails nothing is backed up
+    #[arg(long, value_name = "COMMAND")]
+    pub take: Option<String>,
+    /// A command that drops it again, however the backup went
+    #[arg(long, value_name = "COMMAND")]
+    pub drop: Option<String>,
     /// Replay the image there before the set counts; nothing is left behind. Without it the set is marked as not proved
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,

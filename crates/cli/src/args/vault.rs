@@ -20,8 +20,8 @@ pub struct SecretFrom {
     /// A file with the password in its first line; or the variable ANCHORLOG_PASSWORD holds the password itself
     #[arg(long, value_name = "FILE", env = "ANCHORLOG_PASSWORD_FILE")]
     pub password_file: Option<PathBuf>,
-    /// A file with a key, as `vault init --new-key-file` makes it
-    #[arg(long, value_name = "FILE", conflicts_with = "password_file")]
+    /// A file with a key, as `vault init --new-key-file` makes it; it goes before a password
+    #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
 }
 
@@ -68,7 +68,7 @@ pub struct Init {
     #[command(flatten)]
     pub secret: SecretFrom,
     /// Make a key file of 256 random bits there, and use it
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["password_file", "key_file"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
     pub new_key_file: Option<PathBuf>,
     /// Make the key that signs proofs there, and leave only its public half in the vault; without this it lies in the vault
     #[arg(long, value_name = "FILE")]

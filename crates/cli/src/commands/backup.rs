@@ -29,14 +29,16 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
     let vault: Arc<dyn Vault> = Arc::new(vault);
     let (options, inputs) = (Options { proof_key, free_bytes, ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
-    if let BackupCommand::Offline(offline) = command
-        && !common.dry_run
-        && (offline.dismount.is_some() || offline.mount.is_some())
-    {
+    let (before, behind) = match command {
+        BackupCommand::Offline(offline) => (&offline.dismount, &offline.mount),
+        BackupCommand::Snapshot(snapshot) => (&snapshot.take, &snapshot.drop),
+        _ => (&None, &None),
+    };
+    if !common.dry_run && (before.is_some() || behind.is_some()) {
         interrupt::careful();
-        let mut hooks = Commands { dismount: offline.dismount.clone(), mount: offline.mount.clone() };
-        let made = backup::offline::run(&inputs, &*vault, &options, &mut hooks, &now::ambient(), &mut shown);
-        return end(made, as_json);
+        let mut hooks = Commands { before: before.clone(), behind: behind.clone() };
+        let run = if let BackupCommand::Snapshot(_) = command { backup::snapshot::run } else { backup::offline::run };
+        return end(run(&inputs, &*vault, &options, &mut hooks, &now::ambient(), &mut shown), as_json);
     }
     let (sources, plan) = plan(command, &inputs, &vault, &options)?;
     if let BackupCommand::Logs(_) = command

@@ -96,9 +96,21 @@ pub(crate) fn owner_of(path: &Path) -> crate::sets::Owner {
     let owner = crate::sets::Owner {
         modified: seconds(metadata.modified()),
         created: seconds(metadata.created()),
+        acl: acl_of(path),
         ..crate::sets::Owner::default()
     };
     rights(owner, &metadata)
+}
+
+/// File systems without such lists say so, and nothing is lost then.
+#[cfg(unix)]
+fn acl_of(path: &Path) -> Option<String> {
+    xattr::get_deref(path, crate::sets::Owner::ACL).ok().flatten().map(hex::encode)
+}
+
+#[cfg(not(unix))]
+fn acl_of(_: &Path) -> Option<String> {
+    None
 }
 
 #[cfg(unix)]

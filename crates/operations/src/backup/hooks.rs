@@ -1,27 +1,31 @@
-//! Commands around a backup: one that dismounts the databases, one that mounts them again as soon as they are copied.
+//! Commands around a backup: one that dismounts the databases and one that mounts them again as soon as they are copied; or one that takes a
+//! snapshot and one that drops it.
 
+use super::error::Error;
+use super::make::Report;
 use std::process::{Command, Stdio};
 
-/// What is done before and behind the copying of the databases.
+/// What is done before and behind the copying of the files.
 pub trait Hooks {
-    /// Dismounts.
+    /// Dismounts, or takes the snapshot.
     ///
     /// # Errors
-    /// What went wrong, in words: it is reported, and the state of the databases decides whether they can be backed up.
-    fn dismount(&mut self) -> Result<(), String>;
-    /// Mounts again: called exactly once behind every [`Hooks::dismount`], however the backup goes.
+    /// What went wrong, in words. It is reported; the state of the databases then decides whether they can be backed up, but without a snapshot
+    /// there is no image.
+    fn before(&mut self) -> Result<(), String>;
+    /// Mounts again, or drops the snapshot: called exactly once behind every [`Hooks::before`], however the backup goes.
     ///
     /// # Errors
     /// What went wrong, in words: it is reported, and never loses the set.
-    fn mount(&mut self) -> Result<(), String>;
+    fn behind(&mut self) -> Result<(), String>;
 }
 
 /// Nothing is done.
 impl Hooks for () {
-    fn dismount(&mut self) -> Result<(), String> {
+    fn before(&mut self) -> Result<(), String> {
         Ok(())
     }
-    fn mount(&mut self) -> Result<(), String> {
+    fn behind(&mut self) -> Result<(), String> {
         Ok(())
     }
 }
@@ -29,19 +33,43 @@ impl Hooks for () {
 /// Commands, as the system's shell understands them.
 #[derive(Clone, Debug, Default)]
 pub struct Commands {
-    /// Dismounts the databases, or stops the service.
-    pub dismount: Option<String>,
-    /// Mounts them, or starts it.
-    pub mount: Option<String>,
+    /// Dismounts the databases, stops the service, or takes the snapshot.
+    pub before: Option<String>,
+    /// Mounts them, starts it, or drops the snapshot.
+    pub behind: Option<String>,
 }
 
 impl Hooks for Commands {
-    fn dismount(&mut self) -> Result<(), String> {
-        self.dismount.as_deref().map_or(Ok(()), run)
+    fn before(&mut self) -> Result<(), String> {
+        self.before.as_deref().map_or(Ok(()), run)
     }
-    fn mount(&mut self) -> Result<(), String> {
-        self.mount.as_deref().map_or(Ok(()), run)
+    fn behind(&mut self) -> Result<(), String> {
+        self.behind.as_deref().map_or(Ok(()), run)
     }
+}
+
+/// Acts between both hooks: `act` is given what the first failed with, and may call the second early. What they fail with becomes a remark,
+/// said with `words`.
+pub(super) fn between(
+    hooks: &mut dyn Hooks,
+    words: [&str; 2],
+    act: impl FnOnce(Option<&str>, &mut dyn FnMut()) -> Result<Report, Error>,
+) -> Result<Report, Error> {
+    let failed = hooks.before().err();
+    let (mut called, mut failed_behind) = (false, None);
+    let mut behind = || {
+        if !std::mem::replace(&mut called, true) {
+            failed_behind = hooks.behind().err();
+        }
+    };
+    let report = act(failed.as_deref(), &mut behind);
+    behind();
+    let failures = words.into_iter().zip([failed, failed_behind]);
+    let failures = failures.filter_map(|(word, why)| Some(format!("{word}: {}", why?)));
+    report.map(|mut report| {
+        report.remarks.extend(failures);
+        report
+    })
 }
 
 fn run(line: &str) -> Result<(), String> {

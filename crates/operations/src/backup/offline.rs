@@ -1,7 +1,7 @@
 //! Offline backup: clean databases that nothing has open, as pairs and units, with the logs that roll them forward (`ops-1 §5`).
 
 use super::databases::{self, DatabaseItem};
-use super::hooks::Hooks;
+use super::hooks::{self, Hooks};
 use super::make::{Report, make_with};
 use super::options::Options;
 use super::plan::{Phase, Plan};
@@ -51,38 +51,12 @@ pub fn run(
     progress: &mut dyn Progress,
 ) -> Result<Report, Error> {
     let history = History::read(vault)?;
-    let mut hooks = Once { hooks, mounted: false, failures: Vec::new() };
-    if let Err(why) = hooks.hooks.dismount() {
-        hooks.failures.push(format!("dismounting: {why}"));
-    }
-    let gathered = Sources::gather(inputs).map_err(|error| Error::Source(inputs.folder.display().to_string(), error));
-    let report = gathered.and_then(|sources| {
+    hooks::between(hooks, ["dismounting", "mounting again"], |_, mount| {
+        let gathered = Sources::gather(inputs).map_err(|error| Error::Source(inputs.folder.display().to_string(), error));
+        let sources = gathered?;
         let plan = plan(&sources, &history, options);
-        make_with(&plan, &sources, vault, ambient, progress, &mut || hooks.mount())
-    });
-    hooks.mount();
-    let failures = std::mem::take(&mut hooks.failures);
-    report.map(|mut report| {
-        report.remarks.extend(failures);
-        report
+        make_with(&plan, &sources, vault, ambient, progress, mount)
     })
-}
-
-/// Mounts once.
-struct Once<'h> {
-    hooks: &'h mut dyn Hooks,
-    mounted: bool,
-    failures: Vec<String>,
-}
-
-impl Once<'_> {
-    fn mount(&mut self) {
-        if !std::mem::replace(&mut self.mounted, true)
-            && let Err(why) = self.hooks.mount()
-        {
-            self.failures.push(format!("mounting again: {why}"));
-        }
-    }
 }
 
 /// What databases and logs say of each other, and of the sets before (P7, P8, P14, P21, P23, P24).

@@ -172,6 +172,9 @@ pub struct Owner {
     /// Permissions.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mode: Option<u32>,
+    /// Access control list of POSIX, as the kernel has it in `system.posix_acl_access`, in hexadecimal digits; none where mode says it all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub acl: Option<String>,
     /// Attributes of Windows.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub attributes: Option<u32>,
@@ -181,6 +184,12 @@ pub struct Owner {
     /// Creation, in the same way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub created: Option<String>,
+}
+
+impl Owner {
+    /// The extended attribute in which Linux keeps access control lists.
+    #[cfg(unix)]
+    pub(crate) const ACL: &str = "system.posix_acl_access";
 }
 
 /// What was seen of the pages of a database while they were read.

@@ -4,7 +4,7 @@ use crate::common::{
     ambient, back_up, breaches, copy_of, damage, digests, edit_header, inputs, plan_offline, stopped_at_12, stream,
 };
 use anchorlog_format::database::DatabaseState;
-use anchorlog_operations::backup::{Commands, Error, Hooks, Options, Plan, Progress, offline};
+use anchorlog_operations::backup::{Commands, Error, Hooks, Options, Plan, Progress, offline, snapshot};
 use anchorlog_operations::sets::{History, Level, Role};
 use anchorlog_testkit::data::{copy_folder, engine_sets, oracles};
 use anchorlog_vault::Vault;
@@ -83,10 +83,10 @@ impl Calls {
 }
 
 impl Hooks for Calls {
-    fn dismount(&mut self) -> Result<(), String> {
+    fn before(&mut self) -> Result<(), String> {
         self.call("dismount")
     }
-    fn mount(&mut self) -> Result<(), String> {
+    fn behind(&mut self) -> Result<(), String> {
         self.call("mount")
     }
 }
@@ -140,26 +140,44 @@ fn databases_are_mounted_again_also_behind_a_refusal_and_behind_damage() {
     }
 }
 
+#[test]
+fn a_snapshot_is_taken_first_and_dropped_whatever_happens() {
+    let run = |fails: bool, folder: &std::path::Path| {
+        let (vault, mut calls) = (MemoryVault::new(), Calls { fails, ..Calls::default() });
+        let made = snapshot::run(&inputs(folder), &vault, &Options::default(), &mut calls, &ambient(), &mut ());
+        assert_eq!(*calls.made.borrow(), ["dismount", "mount"]);
+        (made, vault.sets().unwrap().len())
+    };
+    let image = copy_of("micro-insert", "before");
+    assert!(matches!(run(false, image.path()), (Ok(_), 1)));
+    // What was not frozen is no image.
+    let (made, sets) = run(true, image.path());
+    assert!(made.unwrap_err().to_string().contains("the snapshot was not taken: dismount failed") && sets == 0);
+    // Nothing that could be replayed is there.
+    fs::remove_dir_all(image.path().join("log")).unwrap();
+    assert!(matches!(run(false, image.path()), (Err(Error::Refused(_)), 0)));
+}
+
 #[cfg(unix)]
 #[test]
 fn commands_are_run_by_the_shell_and_their_failure_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("dismounted");
-    let mut commands = Commands { dismount: Some(format!("printf down > '{}'", mark.display())), mount: Some("exit 3".into()) };
-    commands.dismount().unwrap();
+    let mut commands = Commands { before: Some(format!("printf down > '{}'", mark.display())), behind: Some("exit 3".into()) };
+    commands.before().unwrap();
     assert_eq!(fs::read_to_string(mark).unwrap(), "down");
-    assert!(commands.mount().unwrap_err().contains("exit 3"));
+    assert!(commands.behind().unwrap_err().contains("exit 3"));
 }
 
 #[test]
 fn a_mount_between_databases_and_logs_does_not_spoil_the_set() {
     struct Engine(std::path::PathBuf);
     impl Hooks for Engine {
-        fn dismount(&mut self) -> Result<(), String> {
+        fn before(&mut self) -> Result<(), String> {
             Ok(())
         }
         /// An engine that starts: it makes the database dirty and goes on in its current log.
-        fn mount(&mut self) -> Result<(), String> {
+        fn behind(&mut self) -> Result<(), String> {
             edit_header(&self.0.join("db/db1.edb"), |header| header.state = DatabaseState::DirtyShutdown);
             fs::rename(self.0.join("log/edb.log"), self.0.join("log/edb0000F.log")).map_err(|error| error.to_string())
         }

@@ -110,3 +110,28 @@ fn only_what_differs_from_a_damaged_copy_is_read_from_the_vault() {
     let options = Options { onto: Some(source.path().join("nowhere")), ..Options::default() };
     store.refused(&set, &Target::New(out.with_extension("x")), &options, &["onto R-PATH"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn owner_mode_access_list_and_time_come_back() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    const ACL: &str = "system.posix_acl_access";
+    let (source, store, (_keep, out)) = (copy_of("clean-4k", "clean"), Store::new(), fresh());
+    let file = source.path().join("db1.edb");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    // Version 2; owner rw-, user 1000 r--, group r--, mask r--, others nothing: tag, rights, id.
+    let entries: [(u16, u16, u32); 5] = [(1, 6, u32::MAX), (2, 4, 1000), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)];
+    let mut acl = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in entries {
+        acl.extend([&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat());
+    }
+    // A file system may have no such lists; mode and time are tested all the same.
+    let has_lists = xattr::set(&file, ACL, &acl).is_ok();
+    let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::OpenOptions::new().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
+    let set = store.add(source.path());
+    store.restore(&set, &Target::New(out.clone()), &Options::default()).unwrap();
+    let (before, now) = (fs::metadata(&file).unwrap(), fs::metadata(out.join("db1.edb")).unwrap());
+    assert_eq!((now.mode(), now.uid(), now.gid(), now.mtime()), (before.mode(), before.uid(), before.gid(), before.mtime()));
+    assert_eq!(xattr::get(out.join("db1.edb"), ACL).ok().flatten(), has_lists.then_some(acl));
+}

@@ -243,6 +243,10 @@ fn rights(path: &Path, owner: &crate::sets::Owner, tell: &mut dyn FnMut(&str, io
         // The file stays writable for its owner: databases and logs are written on.
         tell("mode", fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o777 | 0o200)));
     }
+    // Behind the mode, which would change the list.
+    if let Some(acl) = owner.acl.as_deref().and_then(|acl| hex::decode(acl).ok()) {
+        tell("access control list", xattr::set(path, crate::sets::Owner::ACL, &acl));
+    }
 }
 
 #[cfg(not(unix))]
