@@ -1,6 +1,6 @@
 //! How the program ends: exit codes, and errors written for the person at 3 a.m.
 
-use anchorlog_format::finding::{Finding, Place};
+use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_format::jet::JetCode;
 use serde_json::json;
 use std::io;
@@ -54,8 +54,12 @@ pub struct Trouble {
 impl Trouble {
     /// The command itself is wrong.
     pub fn usage(message: impl Into<String>, hint: &str) -> Self {
-        let finding = Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, message) }.with_hint(hint);
-        Self { exit: Exit::Usage, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }
+        Self {
+            exit: Exit::Usage,
+            finding: Box::new(told(None, message, hint)),
+            findings: Vec::new(),
+            untouched: "Nothing was touched.",
+        }
     }
 
     /// A file could not be read.
@@ -109,10 +113,9 @@ impl Trouble {
 
     /// The user interrupted it.
     pub fn interrupted() -> Self {
-        let finding = Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, "interrupted") }.with_hint("");
         Self {
             exit: Exit::Interrupted,
-            finding: Box::new(finding),
+            finding: Box::new(told(None, "interrupted", "")),
             findings: Vec::new(),
             untouched: "Nothing was published, and nothing is left half done.",
         }
@@ -146,6 +149,15 @@ impl Trouble {
         }
         self.exit
     }
+}
+
+/// An error that stands at no place of a file. An empty hint leaves that of the code, if there is one.
+pub fn told(jet: Option<JetCode>, message: impl Into<String>, hint: &str) -> Finding {
+    let found = match jet {
+        Some(jet) => Finding::error(Place::default(), jet, message),
+        None => Finding { severity: Severity::Error, ..Finding::note(Place::default(), message) },
+    };
+    if hint.is_empty() { found } else { found.with_hint(hint) }
 }
 
 impl From<io::Error> for Trouble {

@@ -111,7 +111,7 @@ pub fn plan(from: &dyn Vault, to: &dyn Vault, wanted: Option<&[SetId]>) -> Resul
         let bytes = known.manifest.files.iter().map(|file| file.size).sum();
         let (action, waits) = match copy_of(known) {
             None => (Action::Copy, false),
-            Some(there) => match lacking(from, to, &history.keys, known, &there.id, &plan.copies)? {
+            Some(there) => match (Pair { from, to, keys: &history.keys }).lacking(known, &there.id, &plan.copies)? {
                 Lacking { attachments, proofs, waits } if attachments.is_empty() && proofs.is_empty() => {
                     (Action::Nothing(there.id.clone()), waits)
                 }
@@ -138,6 +138,7 @@ pub fn plan(from: &dyn Vault, to: &dyn Vault, wanted: Option<&[SetId]>) -> Resul
 pub fn make(plan: &Plan, from: &dyn Vault, to: &dyn Vault, progress: &mut dyn Progress) -> Result<Report, Error> {
     let mut report = Report::default();
     let (mut copies, keys) = (plan.copies.clone(), ProofKeys::read(from)?);
+    let pair = Pair { from, to, keys: &keys };
     let mut waiting = Vec::new();
     for item in &plan.sets {
         let copy = match &item.action {
@@ -171,33 +172,14 @@ pub fn make(plan: &Plan, from: &dyn Vault, to: &dyn Vault, progress: &mut dyn Pr
                 return Err(Error::NotReadBack(item.set.clone(), Box::new(error)));
             }
         }
-        if attach_lacking(from, to, &keys, &item.known, &copy, &copies)? {
+        if pair.attach_lacking(&item.known, &copy, &copies)? {
             waiting.push((item, copy));
         }
     }
     for (item, copy) in waiting {
-        attach_lacking(from, to, &keys, &item.known, &copy, &copies)?;
+        pair.attach_lacking(&item.known, &copy, &copies)?;
     }
     Ok(report)
-}
-
-/// Adds what a copy lacks; whether something still waits for another copy.
-fn attach_lacking(
-    from: &dyn Vault,
-    to: &dyn Vault,
-    keys: &ProofKeys,
-    set: &KnownSet,
-    copy: &SetId,
-    copies: &BTreeMap<SetId, SetId>,
-) -> Result<bool, Error> {
-    let Lacking { attachments, proofs, waits } = lacking(from, to, keys, set, copy, copies)?;
-    for Attachment { name, bytes, .. } in attachments {
-        to.attach(copy, &name, &bytes)?;
-    }
-    for proof in proofs {
-        proof.attach(to, copy, None)?;
-    }
-    Ok(waits)
 }
 
 /// Sets with all that they need.
@@ -222,26 +204,40 @@ struct Lacking {
     waits: bool,
 }
 
-/// The attachments of a set, as its copy must have them, that its copy has not.
-fn lacking(
-    from: &dyn Vault,
-    to: &dyn Vault,
-    keys: &ProofKeys,
-    set: &KnownSet,
-    copy: &SetId,
-    copies: &BTreeMap<SetId, SetId>,
-) -> Result<Lacking, Error> {
-    let there = to.attachments(copy)?;
-    let attachments = from.attachments(&set.id)?;
-    let proofs = Proof::lacking(&attachments, set, keys, &there);
-    let mut lacking = Lacking { attachments, proofs, waits: false };
-    lacking.attachments.retain(|wanted| !Proof::is(wanted));
-    lacking.attachments.retain_mut(|wanted| {
-        let mapped = proof::map_end(wanted, copies);
-        lacking.waits |= !mapped;
-        mapped && !there.iter().any(|found| (&found.name, &found.bytes) == (&wanted.name, &wanted.bytes))
-    });
-    Ok(lacking)
+/// Two vaults, and the keys with which proofs of the first are signed.
+struct Pair<'a> {
+    from: &'a dyn Vault,
+    to: &'a dyn Vault,
+    keys: &'a ProofKeys,
+}
+
+impl Pair<'_> {
+    /// The attachments of a set, as its copy must have them, that its copy has not.
+    fn lacking(&self, set: &KnownSet, copy: &SetId, copies: &BTreeMap<SetId, SetId>) -> Result<Lacking, Error> {
+        let there = self.to.attachments(copy)?;
+        let attachments = self.from.attachments(&set.id)?;
+        let proofs = Proof::lacking(&attachments, set, self.keys, &there);
+        let mut lacking = Lacking { attachments, proofs, waits: false };
+        lacking.attachments.retain(|wanted| !Proof::is(wanted));
+        lacking.attachments.retain_mut(|wanted| {
+            let mapped = proof::map_end(wanted, copies);
+            lacking.waits |= !mapped;
+            mapped && !there.iter().any(|found| (&found.name, &found.bytes) == (&wanted.name, &wanted.bytes))
+        });
+        Ok(lacking)
+    }
+
+    /// Adds what a copy lacks; whether something still waits for another copy.
+    fn attach_lacking(&self, set: &KnownSet, copy: &SetId, copies: &BTreeMap<SetId, SetId>) -> Result<bool, Error> {
+        let Lacking { attachments, proofs, waits } = self.lacking(set, copy, copies)?;
+        for Attachment { name, bytes, .. } in attachments {
+            self.to.attach(copy, &name, &bytes)?;
+        }
+        for proof in proofs {
+            proof.attach(self.to, copy, None)?;
+        }
+        Ok(waits)
+    }
 }
 
 fn store(

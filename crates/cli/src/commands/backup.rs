@@ -3,12 +3,11 @@
 use super::proof_key;
 use super::vault::{open, stored, trouble};
 use crate::args::backup::{BackupCommand, Common, Files, Import, LogsOnly, OnlineKind};
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::progress::Bytes;
 use crate::{Outcome, interrupt, now, render};
-use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
-use anchorlog_operations::backup::{self, Commands, Error, Inputs, Options, Plan, Predicate, Report, Sources};
+use anchorlog_operations::backup::{self, Around, Commands, Error, Inputs, Options, Plan, Predicate, Report, Sources};
 use anchorlog_operations::sets::{History, Kind};
 use anchorlog_vault::Vault;
 use serde_json::json;
@@ -29,16 +28,15 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
     let vault: Arc<dyn Vault> = Arc::new(vault);
     let (options, inputs) = (Options { proof_key, free_bytes, ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
-    let (before, behind) = match command {
-        BackupCommand::Offline(offline) => (&offline.dismount, &offline.mount),
-        BackupCommand::Snapshot(snapshot) => (&snapshot.take, &snapshot.drop),
-        _ => (&None, &None),
+    let (around, before, behind) = match command {
+        BackupCommand::Snapshot(snapshot) => (Around::Snapshot, &snapshot.take, &snapshot.drop),
+        BackupCommand::Offline(offline) => (Around::Dismount, &offline.dismount, &offline.mount),
+        BackupCommand::Logs(_) | BackupCommand::Import(_) => (Around::Dismount, &None, &None),
     };
     if !common.dry_run && (before.is_some() || behind.is_some()) {
         interrupt::careful();
         let mut hooks = Commands { before: before.clone(), behind: behind.clone() };
-        let run = if let BackupCommand::Snapshot(_) = command { backup::snapshot::run } else { backup::offline::run };
-        return end(run(&inputs, &*vault, &options, &mut hooks, &now::ambient(), &mut shown), as_json);
+        return end(backup::run(around, &inputs, &*vault, &options, &mut hooks, &now::ambient(), &mut shown), as_json);
     }
     let (sources, plan) = plan(command, &inputs, &vault, &options)?;
     if let BackupCommand::Logs(_) = command
@@ -168,25 +166,18 @@ fn end(made: Result<Report, Error>, as_json: bool) -> Outcome {
 }
 
 fn failed(error: Error) -> Trouble {
-    let say = |jet: Option<JetCode>, message: String, hint: &str| {
-        let found = Finding::error(Place::default(), jet.unwrap_or(JetCode::SUCCESS), message);
-        if jet.is_some() { found.with_hint(hint) } else { Finding { jet: None, ..found }.with_hint(hint) }
-    };
     match error {
         Error::Refused(broken) => Trouble::refused(broken.first().map_or_else(
-            || say(None, "refused".into(), "Run it with --dry-run."),
-            |first: &Predicate| say(first.jet, first.to_string(), &first.next),
+            || told(None, "refused", "Run it with --dry-run."),
+            |first: &Predicate| told(first.jet, first.to_string(), &first.next),
         )),
-        Error::Damaged(_) => Trouble::failed(say(
+        Error::Damaged(_) => Trouble::failed(told(
             Some(JetCode::READ_VERIFY_FAILURE),
             error.to_string(),
             "`anchorlog verify` names every bad page. Restore it from an older set, or back up with --keep-damage as evidence.",
         )),
-        Error::Changed(ref predicate) => {
-            let hint = predicate.next.clone();
-            Trouble::failed(say(predicate.jet, error.to_string(), &hint))
-        }
-        Error::NotReadBack(_) => Trouble::failed(say(
+        Error::Changed(ref predicate) => Trouble::failed(told(predicate.jet, error.to_string(), &predicate.next)),
+        Error::NotReadBack(_) => Trouble::failed(told(
             None,
             error.to_string(),
             "The set was forgotten again. `anchorlog vault check --data` tells whether the vault is sound.",

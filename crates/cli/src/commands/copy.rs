@@ -2,12 +2,10 @@
 
 use super::vault::{find, open, secret, secret_in, trouble};
 use crate::args::copy::Copy;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::location::Location;
 use crate::progress::Bytes;
 use crate::{Outcome, interrupt, render};
-use anchorlog_format::finding::{Finding, Place};
-use anchorlog_format::jet::JetCode;
 use anchorlog_operations::copy::{self, Action, Error, Plan};
 use anchorlog_vault::SetId;
 use anchorlog_vault::restic::Secret;
@@ -21,7 +19,7 @@ pub fn run(copy: &Copy, as_json: bool, quiet: bool) -> Outcome {
     let plan = copy::plan(&from, &to, (!sets.is_empty()).then_some(&sets[..])).map_err(failed)?;
     let mut out = io::stdout().lock();
     if copy.dry_run {
-        if as_json { writeln!(out, "{}", json!({ "plan": plan })) } else { write!(out, "{}", told(&plan)) }?;
+        if as_json { writeln!(out, "{}", json!({ "plan": plan })) } else { write!(out, "{}", as_text(&plan)) }?;
     } else {
         interrupt::careful();
         let mut shown = Bytes::new(as_json, quiet);
@@ -55,7 +53,7 @@ fn other_secret(copy: &Copy) -> Result<Secret, Trouble> {
     }
 }
 
-fn told(plan: &Plan) -> String {
+fn as_text(plan: &Plan) -> String {
     let mut text = String::new();
     for item in &plan.sets {
         let said = match &item.action {
@@ -70,10 +68,7 @@ fn told(plan: &Plan) -> String {
 }
 
 fn failed(error: Error) -> Trouble {
-    let say = |hint: &str| {
-        let finding = Finding::error(Place::default(), JetCode::SUCCESS, error.to_string());
-        Finding { jet: None, ..finding }.with_hint(hint)
-    };
+    let say = |hint: &str| told(None, error.to_string(), hint);
     match &error {
         Error::Vault(error) => trouble(error),
         Error::Interrupted => Trouble::interrupted(),

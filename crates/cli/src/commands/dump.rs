@@ -3,7 +3,7 @@
 use super::place_of;
 use super::vault::{find, open_with, trouble};
 use crate::args::Dump;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::{Outcome, interrupt, now, render};
 use anchorlog_format::finding::{Finding, Place};
 use anchorlog_format::jet::JetCode;
@@ -71,12 +71,11 @@ fn failed(error: DumpError, path: &Path) -> Trouble {
         DumpError::Storage(error) if error.kind() == io::ErrorKind::BrokenPipe => Trouble::writing(&error),
         DumpError::Storage(error) => Trouble::reading(path, &error),
         DumpError::Set { reason, jet } => {
-            let finding = Finding { jet, ..Finding::error(Place::default(), JetCode::SUCCESS, reason) };
             let hint = match jet {
                 Some(_) => "`anchorlog restore set … --dry-run` says what is missing, and what may be accepted.",
                 None => "`anchorlog sets ls` lists the sets, `sets cat SET` what is in one.",
             };
-            Trouble::refused(finding.with_hint(hint))
+            Trouble::refused(told(jet, reason, hint))
         }
         DumpError::Interrupted => Trouble::interrupted(),
     }

@@ -2,10 +2,8 @@
 
 use super::vault::{find, open, trouble};
 use crate::args::life::Forget;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::{Outcome, render};
-use anchorlog_format::finding::{Finding, Place};
-use anchorlog_format::jet::JetCode;
 use anchorlog_operations::retention::{self, Error};
 use anchorlog_vault::restic::ResticVault;
 use anchorlog_vault::{SetId, Vault as _};
@@ -59,12 +57,11 @@ fn no_plan(error: Error) -> Trouble {
     match error {
         Error::Vault(error) => trouble(&error),
         Error::NoRule => Trouble::usage(error.to_string(), "Name one, as --keep-last 3; --help explains them."),
-        Error::Damaged(_) => {
-            let finding = Finding::error(Place::default(), JetCode::SUCCESS, error.to_string());
-            Trouble::refused(Finding { jet: None, ..finding }.with_hint(
-                "`anchorlog vault check` tells what else is damaged. Sets can be forgotten by their names; a damaged object that is of \
-                 no use any more can be removed from the storage by hand.",
-            ))
-        }
+        Error::Damaged(_) => Trouble::refused(told(
+            None,
+            error.to_string(),
+            "`anchorlog vault check` tells what else is damaged. Sets can be forgotten by their names; a damaged object that is of no \
+             use any more can be removed from the storage by hand.",
+        )),
     }
 }

@@ -2,11 +2,9 @@
 
 use super::vault::{open, trouble};
 use crate::args::prune::Prune;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::progress::Shown;
 use crate::{Outcome, render};
-use anchorlog_format::finding::{Finding, Place};
-use anchorlog_format::jet::JetCode;
 use anchorlog_operations::recover::Progress as _;
 use anchorlog_vault_rustic::{Error, Options, PruneReport};
 use serde_json::json;
@@ -29,12 +27,12 @@ pub fn run(prune: &Prune, as_json: bool, quiet: bool) -> Outcome {
             "packs_removed": packs_removed, "waiting": waiting, "recovered": recovered });
         writeln!(out, "{line}")?;
     } else {
-        write!(out, "{}", told(&report, prune))?;
+        write!(out, "{}", as_text(&report, prune))?;
     }
     Ok(Exit::Done)
 }
 
-fn told(report: &PruneReport, prune: &Prune) -> String {
+fn as_text(report: &PruneReport, prune: &Prune) -> String {
     let would = |done: &str| if prune.dry_run { format!("would be {done}") } else { done.to_owned() };
     let lines = [
         ("sets need", report.used, String::new()),
@@ -54,10 +52,7 @@ fn told(report: &PruneReport, prune: &Prune) -> String {
 }
 
 fn failed(error: Error) -> Trouble {
-    let say = |hint: &str| {
-        let finding = Finding::error(Place::default(), JetCode::SUCCESS, error.to_string());
-        Finding { jet: None, ..finding }.with_hint(hint)
-    };
+    let say = |hint: &str| told(None, error.to_string(), hint);
     match &error {
         Error::Vault(error) => trouble(error),
         Error::Impatient(_) => Trouble::usage(error.to_string(), "Give more hours with --keep-delete."),

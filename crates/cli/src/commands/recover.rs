@@ -2,11 +2,9 @@
 
 use crate::Outcome;
 use crate::args::{Recover, Target};
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::progress::Shown;
 use crate::{interrupt, now, render};
-use anchorlog_format::finding::{Finding, Place as At};
-use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::Generation;
 use anchorlog_operations::recover::{Inputs, MakeError, Options, Place, Plan, PlanError, Report, Sources, make, plan};
 use anchorlog_replay::stop::Stop;
@@ -105,14 +103,10 @@ pub fn no_plan(folder: &Path, error: PlanError) -> Trouble {
 }
 
 pub(super) fn trouble(error: MakeError) -> Trouble {
-    let finding = |reason: String, jet: Option<JetCode>| {
-        let found = Finding::error(At::default(), jet.unwrap_or(JetCode::SUCCESS), reason);
-        if jet.is_some() { found } else { Finding { jet: None, ..found }.with_hint("") }
-    };
     match error {
-        MakeError::Refused { reason, jet, findings } => Trouble::refused(finding(reason, jet)).because_of(findings),
-        MakeError::Failed { reason, jet } => Trouble::failed(finding(reason, jet)),
-        MakeError::CutOff { reason, jet } => Trouble::cut_off(finding(reason, jet)),
+        MakeError::Refused { reason, jet, findings } => Trouble::refused(told(jet, reason, "")).because_of(findings),
+        MakeError::Failed { reason, jet } => Trouble::failed(told(jet, reason, "")),
+        MakeError::CutOff { reason, jet } => Trouble::cut_off(told(jet, reason, "")),
         MakeError::Interrupted => Trouble::interrupted(),
     }
 }

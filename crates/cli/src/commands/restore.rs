@@ -4,11 +4,9 @@ use super::vault::{find, open, trouble};
 use crate::Outcome;
 use crate::args::Target as Stop;
 use crate::args::restore::{RestoreCommand, RestoreOnline, RestoreSet, Roll};
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::progress::Shown;
 use crate::{interrupt, now, render};
-use anchorlog_format::finding::{Finding, Place};
-use anchorlog_format::jet::JetCode;
 use anchorlog_operations::restore::set::{self, Error, Forward, Options, Target};
 use anchorlog_operations::restore::{self, Inputs};
 use anchorlog_operations::sets::{History, Kind};
@@ -33,10 +31,8 @@ fn of_vault(arguments: &RestoreSet, as_json: bool, quiet: bool) -> Outcome {
     let history = History::read(&*vault).map_err(|error| trouble(&error))?;
     let Some(known) = history.sets.iter().find(|set| set.id == id) else {
         let why = history.unreadable.iter().find(|(place, _)| *place == id.to_string()).map_or("", |(_, reason)| reason.as_str());
-        let finding = Finding::error(Place::default(), JetCode::SUCCESS, format!("set {id} cannot be read: {why}"));
-        let finding =
-            Finding { jet: None, ..finding }.with_hint("`anchorlog vault check --data` tells what is damaged; take another set.");
-        return Err(Trouble::failed(finding));
+        let hint = "`anchorlog vault check --data` tells what is damaged; take another set.";
+        return Err(Trouble::failed(told(None, format!("set {id} cannot be read: {why}"), hint)));
     };
     if restore::is_online(&history, &id) {
         return online_set(arguments, &vault, &history, &id, as_json, quiet);
@@ -104,24 +100,20 @@ fn options(arguments: &RestoreSet, kind: Kind) -> Options {
 }
 
 pub(super) fn failed(error: Error) -> Trouble {
-    let say = |jet: Option<JetCode>, message: String, hint: &str| {
-        let found = Finding::error(Place::default(), jet.unwrap_or(JetCode::SUCCESS), message);
-        if jet.is_some() && hint.is_empty() { found } else { Finding { jet, ..found }.with_hint(hint) }
-    };
     let (jet, message) = (error.jet(), error.to_string());
     match error {
         Error::Refused(broken) => {
             let next = broken.first().map_or("", |first| first.next.as_str()).to_owned();
-            Trouble::refused(say(jet, message, &next))
+            Trouble::refused(told(jet, message, &next))
         }
-        Error::Damaged { findings, .. } => Trouble::failed(say(
+        Error::Damaged { findings, .. } => Trouble::failed(told(
             jet,
             message,
             "`anchorlog vault check --data` tells what else is damaged; restore from another set.",
         ))
         .because_of(findings),
-        Error::Failed { findings, .. } => Trouble::failed(say(jet, message, "")).because_of(findings),
-        Error::CutOff(_) => Trouble::cut_off(say(jet, message, "Give the same command again.")),
+        Error::Failed { findings, .. } => Trouble::failed(told(jet, message, "")).because_of(findings),
+        Error::CutOff(_) => Trouble::cut_off(told(jet, message, "Give the same command again.")),
         Error::Storage(path, error) => Trouble::reading(Path::new(&path), &error),
         Error::Vault(error) => trouble(&error),
         Error::Interrupted => Trouble::interrupted(),

@@ -3,11 +3,9 @@
 use super::{object_lock, proof_key};
 use crate::Outcome;
 use crate::args::vault::{At, CheckVault, Init, KeyCommand, SecretFrom, VaultCommand};
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::location::Location;
 use crate::render;
-use anchorlog_format::finding::{Finding, Place};
-use anchorlog_format::jet::JetCode;
 use anchorlog_operations::sets::ProofKeys;
 use anchorlog_vault::restic::{CreateOptions, Depth, Id, KEY_FILE_COST, ResticVault, Secret};
 use anchorlog_vault::{Error, SetId, Vault as _};
@@ -236,9 +234,7 @@ pub fn find(vault: &ResticVault, text: &str) -> Result<SetId, Trouble> {
 
 /// What an error of the vault means to its user.
 pub fn trouble(error: &Error) -> Trouble {
-    let say = |hint: &str| {
-        Finding { jet: None, ..Finding::error(Place::default(), JetCode::SUCCESS, error.to_string()) }.with_hint(hint)
-    };
+    let say = |hint: &str| told(None, error.to_string(), hint);
     match error {
         Error::NoVault(_) => {
             Trouble::usage(error.to_string(), "Check the path, or make a vault there with `anchorlog vault init`.")

@@ -1,8 +1,6 @@
 //! Commands around a backup: one that dismounts the databases and one that mounts them again as soon as they are copied; or one that takes a
 //! snapshot and one that drops it.
 
-use super::error::Error;
-use super::make::Report;
 use std::process::{Command, Stdio};
 
 /// What is done before and behind the copying of the files.
@@ -46,30 +44,6 @@ impl Hooks for Commands {
     fn behind(&mut self) -> Result<(), String> {
         self.behind.as_deref().map_or(Ok(()), run)
     }
-}
-
-/// Acts between both hooks: `act` is given what the first failed with, and may call the second early. What they fail with becomes a remark,
-/// said with `words`.
-pub(super) fn between(
-    hooks: &mut dyn Hooks,
-    words: [&str; 2],
-    act: impl FnOnce(Option<&str>, &mut dyn FnMut()) -> Result<Report, Error>,
-) -> Result<Report, Error> {
-    let failed = hooks.before().err();
-    let (mut called, mut failed_behind) = (false, None);
-    let mut behind = || {
-        if !std::mem::replace(&mut called, true) {
-            failed_behind = hooks.behind().err();
-        }
-    };
-    let report = act(failed.as_deref(), &mut behind);
-    behind();
-    let failures = words.into_iter().zip([failed, failed_behind]);
-    let failures = failures.filter_map(|(word, why)| Some(format!("{word}: {}", why?)));
-    report.map(|mut report| {
-        report.remarks.extend(failures);
-        report
-    })
 }
 
 fn run(line: &str) -> Result<(), String> {

@@ -1,22 +1,18 @@
 //! Offline backup: clean databases that nothing has open, as pairs and units, with the logs that roll them forward (`ops-1 §5`).
 
+use super::Sources;
 use super::databases::{self, DatabaseItem};
-use super::hooks::{self, Hooks};
-use super::make::{Report, make_with};
 use super::options::Options;
 use super::plan::{Phase, Plan};
 use super::predicate::{Predicate, Refusal};
-use super::progress::Progress;
 use super::streams::{self, StreamItem, list};
-use super::{Error, Inputs, Sources};
 use crate::identify::Content;
 use crate::sets::history::History;
 use crate::sets::manifest::{Kind, Promise, Role};
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::log::names;
 use anchorlog_format::units::Signature;
-use anchorlog_replay::ambient::Ambient;
-use anchorlog_vault::{SetId, Vault};
+use anchorlog_vault::SetId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -36,27 +32,6 @@ pub fn plan(sources: &Sources, history: &History, options: &Options) -> Plan {
     place_files(&mut plan, sources);
     plan.finish(history);
     plan
-}
-
-/// Dismounts, plans, backs up, and mounts again: the whole procedure. The databases are mounted as soon as they are copied.
-///
-/// # Errors
-/// [`Error`]: no set was published. The hook that mounts was called all the same.
-pub fn run(
-    inputs: &Inputs,
-    vault: &dyn Vault,
-    options: &Options,
-    hooks: &mut dyn Hooks,
-    ambient: &Ambient,
-    progress: &mut dyn Progress,
-) -> Result<Report, Error> {
-    let history = History::read(vault)?;
-    hooks::between(hooks, ["dismounting", "mounting again"], |_, mount| {
-        let gathered = Sources::gather(inputs).map_err(|error| Error::Source(inputs.folder.display().to_string(), error));
-        let sources = gathered?;
-        let plan = plan(&sources, &history, options);
-        make_with(&plan, &sources, vault, ambient, progress, mount)
-    })
 }
 
 /// What databases and logs say of each other, and of the sets before (P7, P8, P14, P21, P23, P24).

@@ -1,14 +1,12 @@
 //! Backup of an image: files of one moment, dirty as they were, proved by replaying them (`ops-1 §10`).
 
 use super::copy::Follow;
-use super::hooks::{self, Hooks};
-use super::make::{Replayed, Report, make};
+use super::make::Replayed;
 use super::options::Options;
 use super::plan::Plan;
 use super::predicate::{Predicate, Refusal};
-use super::progress::Progress;
 use super::streams::{self, list};
-use super::{Error, Inputs, Sources, databases, offline};
+use super::{Error, Sources, databases, offline};
 use crate::recover::{self, MakeError, Place, Verdict};
 use crate::sets::history::History;
 use crate::sets::manifest::Kind;
@@ -16,7 +14,6 @@ use crate::sets::proof::ReplayProof;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::{LogPosition, LogTime};
 use anchorlog_replay::ambient::Ambient;
-use anchorlog_vault::Vault;
 use std::io;
 
 /// One instant at which an image was taken.
@@ -70,30 +67,6 @@ pub fn plan(sources: &Sources, history: &History, options: &Options) -> Result<P
 }
 
 /// P69 (trap O24): the logs are of the same moment as the databases, or later.
-/// Takes the snapshot, plans, backs up, and drops it again: the whole procedure.
-///
-/// # Errors
-/// [`Error`]: the snapshot could not be taken, or no set was published. The hook that drops it was called all the same.
-pub fn run(
-    inputs: &Inputs,
-    vault: &dyn Vault,
-    options: &Options,
-    hooks: &mut dyn Hooks,
-    ambient: &Ambient,
-    progress: &mut dyn Progress,
-) -> Result<Report, Error> {
-    let history = History::read(vault)?;
-    hooks::between(hooks, ["taking the snapshot", "dropping the snapshot"], |failed, _| {
-        let of_folder = |error| Error::Source(inputs.folder.display().to_string(), error);
-        if let Some(why) = failed {
-            return Err(of_folder(io::Error::other(format!("the snapshot was not taken: {why}"))));
-        }
-        let sources = Sources::gather(inputs).map_err(of_folder)?;
-        let plan = plan(&sources, &history, options).map_err(|error| of_folder(io::Error::other(error)))?;
-        make(&plan, &sources, vault, ambient, progress)
-    })
-}
-
 fn one_moment(instants: &Instants) -> Predicate {
     let next = "Take both from one snapshot, or the logs from a later one.";
     let refuses = |read: String| Predicate::refuses("P69", "", read, Refusal::RangeMissing, next);

@@ -10,7 +10,7 @@ use anchorlog_testkit::data::{copy_folder, engine_set};
 use anchorlog_vault::memory::MemoryVault;
 use anchorlog_vault::{Name, SetId, Vault};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -80,15 +80,19 @@ pub fn broken<'p>(plan: &'p Plan, id: &str) -> Vec<&'p Predicate> {
 
 /// All predicates that do not hold, as numbers with their codes, each once.
 pub fn breaches(plan: &Plan) -> Vec<String> {
-    let mut all: Vec<String> = plan
-        .predicates
-        .iter()
-        .filter(|predicate| !predicate.holds)
-        .map(|predicate| format!("{} {}", predicate.id, predicate.refusal.unwrap()))
-        .collect();
-    all.sort();
-    all.dedup();
-    all
+    numbers(plan.predicates.iter().filter(|predicate| !predicate.holds))
+}
+
+/// Predicates as numbers with the codes of their refusals, each once.
+pub fn numbers<'p>(predicates: impl Iterator<Item = &'p Predicate>) -> Vec<String> {
+    let all: BTreeSet<String> = predicates.map(|predicate| format!("{} {}", predicate.id, predicate.refusal.unwrap())).collect();
+    all.into_iter().collect()
+}
+
+/// What was refused are exactly these numbers, and each says what was read and what to do.
+pub fn are_these(predicates: &[Predicate], expected: &[&str]) {
+    assert_eq!(numbers(predicates.iter()), expected, "{predicates:#?}");
+    assert!(predicates.iter().all(|predicate| !predicate.next.is_empty() && !predicate.read.is_empty()));
 }
 
 /// A backup is refused for exactly these numbers; the sources and the vault are as they were.
@@ -96,12 +100,7 @@ pub fn refused(folder: &Path, options: &Options, expected: &[&str]) -> Vec<Predi
     let (vault, before) = (MemoryVault::new(), digests(folder));
     let error = back_up(folder, &vault, options).expect_err("it must be refused");
     let Error::Refused(predicates) = error else { panic!("{error}") };
-    let mut found: Vec<String> =
-        predicates.iter().map(|predicate| format!("{} {}", predicate.id, predicate.refusal.unwrap())).collect();
-    found.sort();
-    found.dedup();
-    assert_eq!(found, expected, "{predicates:#?}");
-    assert!(predicates.iter().all(|predicate| !predicate.next.is_empty() && !predicate.read.is_empty()));
+    are_these(&predicates, expected);
     assert_eq!(digests(folder), before);
     assert_eq!(vault.sets().unwrap(), []);
     predicates

@@ -4,7 +4,7 @@ use crate::common::{
     ambient, back_up, breaches, copy_of, damage, digests, edit_header, inputs, plan_offline, stopped_at_12, stream,
 };
 use anchorlog_format::database::DatabaseState;
-use anchorlog_operations::backup::{Commands, Error, Hooks, Options, Plan, Progress, offline, snapshot};
+use anchorlog_operations::backup::{self, Around, Commands, Error, Hooks, Options, Plan, Progress};
 use anchorlog_operations::sets::{History, Level, Role};
 use anchorlog_testkit::data::{copy_folder, engine_sets, oracles};
 use anchorlog_vault::Vault;
@@ -105,7 +105,8 @@ fn databases_are_mounted_again_as_soon_as_they_are_copied_and_closed_logs_come_b
     let (folder, vault) = (stopped_at_12(), MemoryVault::new());
     let mut calls = Calls::default();
     let mut progress = Calls { made: calls.made.clone(), fails: false };
-    offline::run(&inputs(folder.path()), &vault, &Options::default(), &mut calls, &ambient(), &mut progress).unwrap();
+    backup::run(Around::Dismount, &inputs(folder.path()), &vault, &Options::default(), &mut calls, &ambient(), &mut progress)
+        .unwrap();
     let made = calls.made.borrow();
     let at = |name: &str| made.iter().position(|call| call == name).unwrap();
     assert_eq!(at("dismount"), 0);
@@ -120,7 +121,9 @@ fn databases_are_mounted_again_as_soon_as_they_are_copied_and_closed_logs_come_b
 fn hooks_that_fail_are_told_and_never_lose_the_set() {
     let (folder, vault) = (stopped_at_12(), MemoryVault::new());
     let mut calls = Calls { fails: true, ..Calls::default() };
-    let report = offline::run(&inputs(folder.path()), &vault, &Options::default(), &mut calls, &ambient(), &mut ()).unwrap();
+    let report =
+        backup::run(Around::Dismount, &inputs(folder.path()), &vault, &Options::default(), &mut calls, &ambient(), &mut ())
+            .unwrap();
     assert!(report.remarks.contains(&"dismounting: dismount failed".to_owned()), "{:?}", report.remarks);
     assert!(report.remarks.contains(&"mounting again: mount failed".to_owned()), "{:?}", report.remarks);
     assert_eq!(vault.sets().unwrap().len(), 1);
@@ -133,7 +136,8 @@ fn databases_are_mounted_again_also_behind_a_refusal_and_behind_damage() {
     for change in changes {
         let (folder, vault, mut calls) = (stopped_at_12(), MemoryVault::new(), Calls::default());
         change(&folder.path().join("db/db1.edb"));
-        let made = offline::run(&inputs(folder.path()), &vault, &Options::default(), &mut calls, &ambient(), &mut ());
+        let made =
+            backup::run(Around::Dismount, &inputs(folder.path()), &vault, &Options::default(), &mut calls, &ambient(), &mut ());
         assert!(matches!(made, Err(Error::Refused(_) | Error::Damaged(_))));
         assert_eq!(*calls.made.borrow(), ["dismount", "mount"]);
         assert_eq!(vault.sets().unwrap(), []);
@@ -144,7 +148,7 @@ fn databases_are_mounted_again_also_behind_a_refusal_and_behind_damage() {
 fn a_snapshot_is_taken_first_and_dropped_whatever_happens() {
     let run = |fails: bool, folder: &std::path::Path| {
         let (vault, mut calls) = (MemoryVault::new(), Calls { fails, ..Calls::default() });
-        let made = snapshot::run(&inputs(folder), &vault, &Options::default(), &mut calls, &ambient(), &mut ());
+        let made = backup::run(Around::Snapshot, &inputs(folder), &vault, &Options::default(), &mut calls, &ambient(), &mut ());
         assert_eq!(*calls.made.borrow(), ["dismount", "mount"]);
         (made, vault.sets().unwrap().len())
     };
@@ -184,7 +188,9 @@ fn a_mount_between_databases_and_logs_does_not_spoil_the_set() {
     }
     let (folder, vault) = (stopped_at_12(), MemoryVault::new());
     let mut engine = Engine(folder.path().to_owned());
-    let report = offline::run(&inputs(folder.path()), &vault, &Options::default(), &mut engine, &ambient(), &mut ()).unwrap();
+    let report =
+        backup::run(Around::Dismount, &inputs(folder.path()), &vault, &Options::default(), &mut engine, &ambient(), &mut ())
+            .unwrap();
     assert!(report.is_good() && report.level == Level::L2);
     assert!(report.manifest.databases().all(|(_, facts)| facts.is_clean()));
     assert_eq!(report.manifest.logs().count(), 15);

@@ -6,6 +6,7 @@ use anchorlog_operations::backup;
 use anchorlog_operations::recover::Progress;
 use anchorlog_operations::restore::set::{Error, Options, Plan, Report, Target, make, plan};
 use anchorlog_operations::sets::{KnownSet, Manifest};
+use anchorlog_testkit::data::engine_set;
 use anchorlog_vault::memory::MemoryVault;
 use anchorlog_vault::{Name, NewSet, SetId, Vault};
 use std::collections::BTreeMap;
@@ -91,14 +92,31 @@ impl Store {
         let before = digests_of(target.path());
         let error = self.restore(id, target, options).map(|report| report.proven).expect_err("it must be refused");
         let Error::Refused(predicates) = error else { panic!("{error}") };
-        let mut found: Vec<String> =
-            predicates.iter().map(|predicate| format!("{} {}", predicate.id, predicate.refusal.unwrap())).collect();
-        found.sort();
-        found.dedup();
-        assert_eq!(found, expected, "{predicates:#?}");
-        assert!(predicates.iter().all(|predicate| !predicate.next.is_empty() && !predicate.read.is_empty()));
+        crate::backup_common::are_these(&predicates, expected);
         assert_eq!(digests_of(target.path()), before);
         predicates
+    }
+}
+
+/// Two databases of one group: a set of them, what it was made of, and the group as it stood later, as the target.
+pub struct Group {
+    pub store: Store,
+    pub id: SetId,
+    pub source: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
+    pub target: Target,
+    /// Only the first of both comes back.
+    pub one: Options,
+}
+
+impl Group {
+    /// None where the data is not there.
+    pub fn new() -> Option<Self> {
+        let set = engine_set("rollforward-crash-2db")?;
+        let (source, folder, store) = (copy_of(&set.name, "before"), copy_of(&set.name, "after"), Store::new());
+        let (id, target) = (store.add(source.path()), Target::Over(folder.path().to_owned()));
+        let one = Options { databases: vec!["db1.edb".into()], ..Options::default() };
+        Some(Self { store, id, source, folder, target, one })
     }
 }
 
@@ -120,11 +138,7 @@ pub fn told(plan: &Plan, id: &str) -> Vec<String> {
 
 /// Predicates that do not hold, as numbers with their codes, each once.
 pub fn breaches(plan: &Plan) -> Vec<String> {
-    let broken = plan.predicates.iter().filter(|predicate| !predicate.holds);
-    let mut all: Vec<String> = broken.map(|predicate| format!("{} {}", predicate.id, predicate.refusal.unwrap())).collect();
-    all.sort();
-    all.dedup();
-    all
+    crate::backup_common::numbers(plan.predicates.iter().filter(|predicate| !predicate.holds))
 }
 
 /// Changes the header of a database in memory, both copies.

@@ -1,7 +1,7 @@
 //! Over existing files: what stood there is set aside, and nothing is lost.
 //! Ids in names are those of ops-1.
 
-use crate::common::{Store, ambient, breaches, copy_of, digests, fresh, names, told};
+use crate::common::{Group, Store, ambient, breaches, copy_of, digests, fresh, names, told};
 use crate::forward::forward;
 use anchorlog_operations::recover::Progress;
 use anchorlog_operations::restore::set::{Error, Form, Forward, Options, RECORD, Target, files, make};
@@ -78,12 +78,7 @@ fn p58_p68_a_crashed_server_is_rolled_forward_in_place_and_its_files_are_kept() 
 
 #[test]
 fn p33_a_dirty_database_that_stays_refuses_and_p34_a_checkpoint_that_does_not_fit() {
-    let Some(_) = engine_set("rollforward-crash-2db") else { return };
-    let (source, store) = (copy_of("rollforward-crash-2db", "before"), Store::new());
-    let id = store.add(source.path());
-    let folder = copy_of("rollforward-crash-2db", "after");
-    let target = Target::Over(folder.path().to_owned());
-    let one = Options { databases: vec!["db1.edb".into()], ..Options::default() };
+    let Some(Group { store, id, folder, target, one, .. }) = Group::new() else { return };
     let plan = store.plan(&id, &target, &one);
     assert_eq!((plan.form, breaches(&plan)), (Form::Group, Vec::new()));
     fs::rename(folder.path().join("log/edb.chk"), folder.path().join("kept")).unwrap();
@@ -101,13 +96,8 @@ fn p33_a_dirty_database_that_stays_refuses_and_p34_a_checkpoint_that_does_not_fi
 
 #[test]
 fn p36_one_database_of_a_group_is_replaced_and_the_logs_stay() {
-    let Some(_) = engine_set("rollforward-crash-2db") else { return };
-    let (source, store) = (copy_of("rollforward-crash-2db", "before"), Store::new());
-    let id = store.add(source.path());
-    let folder = copy_of("rollforward-crash-2db", "after");
+    let Some(Group { store, id, source, folder, target, one }) = Group::new() else { return };
     let before = digests(folder.path());
-    let one = Options { databases: vec!["db1.edb".into()], ..Options::default() };
-    let target = Target::Over(folder.path().to_owned());
     let report = store.restore(&id, &target, &one).unwrap();
     let after = digests(folder.path());
     assert_eq!(after["db/db1.edb"], digests(source.path())["db/db1.edb"]);
@@ -122,15 +112,11 @@ fn p36_one_database_of_a_group_is_replaced_and_the_logs_stay() {
 #[cfg(unix)]
 #[test]
 fn p25_p32_a_database_that_is_open_refuses() {
-    let Some(_) = engine_set("rollforward-crash-2db") else { return };
-    let (source, store) = (copy_of("rollforward-crash-2db", "before"), Store::new());
-    let id = store.add(source.path());
-    let folder = copy_of("rollforward-crash-2db", "after");
+    let Some(Group { store, id, folder, target, one, .. }) = Group::new() else { return };
     let _lock = anchorlog_storage::lock::FileLock::exclusive(&folder.path().join("db/db1.edb")).unwrap();
-    let target = Target::Over(folder.path().to_owned());
     store.refused(&id, &target, &Options::default(), &["P25 R-INUSE"]);
     store.refused(&id, &target, &forward(Forward::Set), &["P25 R-INUSE"]);
-    store.refused(&id, &target, &Options { databases: vec!["db1.edb".into()], ..Options::default() }, &["P32 R-INUSE"]);
+    store.refused(&id, &target, &one, &["P32 R-INUSE"]);
 }
 
 #[test]

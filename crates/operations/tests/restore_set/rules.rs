@@ -1,7 +1,7 @@
 //! Predicates that the cases of others only touch, each broken by itself.
 //! Ids in names are those of ops-1.
 
-use crate::common::{Store, breaches, copy_of, digests, edit_bytes, edit_log, fresh, told};
+use crate::common::{Group, Store, breaches, copy_of, digests, edit_bytes, edit_log, fresh, told};
 use crate::forward::forward;
 use crate::predicates::{log, new_place, production, with_logs};
 use anchorlog_format::database::DatabaseState;
@@ -9,7 +9,6 @@ use anchorlog_format::log::attachments;
 use anchorlog_format::log::header::LogHeader;
 use anchorlog_format::units::{Generation, LogPosition};
 use anchorlog_operations::restore::set::{Error, Form, Forward, Options, Target, make};
-use anchorlog_testkit::data::engine_set;
 use anchorlog_vault::SetId;
 use std::fs;
 
@@ -24,12 +23,7 @@ fn clean_at(store: &Store, id: &SetId, database: &str, generation: u32) -> SetId
 
 #[test]
 fn p35_a_dirty_database_does_not_go_back_into_a_group_that_stays() {
-    let Some(_) = engine_set("rollforward-crash-2db") else { return };
-    let (source, store) = (copy_of("rollforward-crash-2db", "before"), Store::new());
-    let id = store.add(source.path());
-    let folder = copy_of("rollforward-crash-2db", "after");
-    let target = Target::Over(folder.path().to_owned());
-    let one = Options { databases: vec!["db1.edb".into()], ..Options::default() };
+    let Some(Group { store, id, folder: _keep, target, one, .. }) = Group::new() else { return };
     let edited = |edit: fn(&mut anchorlog_format::database::DatabaseHeader)| {
         store.edited(&id, false, |_, streams| edit_bytes(streams.get_mut("db/db1.edb").unwrap(), edit))
     };

@@ -290,16 +290,9 @@ fn list(repository: &Repository) -> Result<Vec<(Id, u64)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::restic::folder::FolderBackend;
-    use crate::restic::{CreateOptions, Secret};
-    use anchorlog_testkit::crash::CrashDisk;
+    use crate::restic::repository::tests::in_memory as repository;
     use jiff::ToSpan as _;
 
-    fn repository() -> Arc<Repository> {
-        let backend = FolderBackend::new(CrashDisk::default().folder(), "memory").unwrap();
-        let options = CreateOptions { kdf_cost: 10, ..CreateOptions::default() };
-        Arc::new(Repository::create(Arc::new(backend), &Secret::password("x"), options).unwrap())
-    }
     fn locks(repository: &Repository) -> usize {
         list(repository).unwrap().len()
     }

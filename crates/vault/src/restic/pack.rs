@@ -33,6 +33,13 @@ pub(crate) struct PackBuilder {
 }
 
 impl PackBuilder {
+    /// One that is full at `size` bytes, in a buffer of before or an empty one. All of it is reserved at once: a buffer that grows by doubling
+    /// leaves holes in the heap that together are larger than itself.
+    pub(crate) fn new(size: usize, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.reserve_exact(size + size / 16);
+        Self { bytes: buffer, blobs: Vec::new() }
+    }
     /// Bytes so far.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()

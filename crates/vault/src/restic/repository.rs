@@ -255,3 +255,18 @@ fn decompress(packed: &[u8], limit: u64) -> Option<Vec<u8>> {
     decoder.read_to_end(&mut plain).ok()?;
     (plain.len() as u64 <= limit).then_some(plain)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::restic::CreateOptions;
+    use crate::restic::folder::FolderBackend;
+    use anchorlog_testkit::crash::CrashDisk;
+
+    /// A fresh repository of this process.
+    pub(crate) fn in_memory() -> Arc<Repository> {
+        let backend = FolderBackend::new(CrashDisk::default().folder(), "memory").unwrap();
+        let options = CreateOptions { kdf_cost: 10, ..CreateOptions::default() };
+        Arc::new(Repository::create(Arc::new(backend), &Secret::password("x"), options).unwrap())
+    }
+}

@@ -29,6 +29,8 @@ struct State {
     /// Packs that nobody is filling at the moment.
     data: Vec<PackBuilder>,
     trees: Vec<PackBuilder>,
+    /// Buffers of packs of data that were written.
+    spare: Vec<Vec<u8>>,
     /// Packs that no index file tells of yet.
     pending: Vec<IndexPack>,
     /// Index files written.
@@ -80,12 +82,12 @@ impl Store {
         // Readers take 0 for "not compressed".
         let compressed = packed.len() < plain.len() && plain_size > 0;
         let (stored, plain_size) = if compressed { (&*packed, Some(plain_size)) } else { (plain, None) };
-        let mut pack = self.state().open_packs(kind).pop().unwrap_or_default();
-        let grown = pack.add(&self.repository.key, kind, id, stored, plain_size).map_err(failed)?;
         let full = match kind {
             BlobKind::Data => DATA_SIZE,
             BlobKind::Tree => TREE_SIZE,
         };
+        let mut pack = self.state().open_pack(kind, full);
+        let grown = pack.add(&self.repository.key, kind, id, stored, plain_size).map_err(failed)?;
         if pack.is_full(full) {
             self.write(pack)?;
         } else {
@@ -106,7 +108,11 @@ impl Store {
         for pack in rest.into_iter().filter(|pack| pack.size() > 0) {
             self.write(pack)?;
         }
-        let pending = std::mem::take(&mut self.state().pending);
+        let pending = {
+            let mut state = self.state();
+            state.spare.clear();
+            std::mem::take(&mut state.pending)
+        };
         if !pending.is_empty() {
             self.write_index(pending)?;
         }
@@ -123,6 +129,9 @@ impl Store {
         self.repository.backend.create(object, &bytes).map_err(|error| told(object, error))?;
         let pending = {
             let mut state = self.state();
+            if bytes.capacity() >= DATA_SIZE {
+                state.spare.push(bytes);
+            }
             // The name of a pack is as good as random.
             let pick = (usize::from(pack.id.bytes()[0]) * pack.blobs.len()) >> 8;
             if let Some(blob) = pack.blobs.get(pick) {
@@ -174,6 +183,10 @@ impl Store {
 }
 
 impl State {
+    /// A pack that nobody is filling, or a new one.
+    fn open_pack(&mut self, kind: BlobKind, full: usize) -> PackBuilder {
+        self.open_packs(kind).pop().unwrap_or_else(|| PackBuilder::new(full, self.spare.pop().unwrap_or_default()))
+    }
     fn open_packs(&mut self, kind: BlobKind) -> &mut Vec<PackBuilder> {
         match kind {
             BlobKind::Data => &mut self.data,

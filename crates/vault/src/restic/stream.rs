@@ -150,7 +150,7 @@ impl Chunks {
     }
 }
 
-/// Stores the chunks of a document. /// Returns them, and the bytes that the repository grew by.
+/// Stores the chunks of a document. Returns them, and the bytes that the repository grew by.
 pub(crate) fn document(store: &Store, chunk: usize, bytes: &[u8]) -> Result<(Vec<Id>, u64)> {
     let mut compressor = store.compressor()?;
     let (mut chunks, mut stored) = (Vec::with_capacity(bytes.len().div_ceil(chunk)), 0);
@@ -204,5 +204,34 @@ impl Work<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::restic::index::Index;
+    use crate::restic::repository::tests::in_memory;
+    use std::sync::Arc;
+
+    const CHUNK: usize = 4096;
+
+    #[test]
+    fn a_chunk_with_the_value_it_had_is_not_hashed_again_and_one_with_another_is() {
+        let repository = in_memory();
+        let store = || Store::new(repository.clone(), Arc::new(Index::load(&repository).unwrap())).unwrap();
+        let first = store();
+        let (mark, _) = first.add(&mut first.compressor().unwrap(), BlobKind::Data, b"what only the old set can name").unwrap();
+        first.finish().unwrap();
+        let bytes: Vec<u8> = (0..3).flat_map(|number: u8| [number; CHUNK]).collect();
+        let ids: Vec<Id> = bytes.chunks(CHUNK).map(Id::of).collect();
+        let value = |at: usize| digest::of_chunk((at * CHUNK) as u64, &bytes[at * CHUNK..][..CHUNK]);
+        // Were a name made out of the bytes, it could not be `mark`. The first is as it was, the second has changed, of the third nothing is stored any more.
+        let known = Chunks { ids: vec![mark, mark, ids[0]], values: vec![value(0), value(0), value(2)] };
+        let second = store();
+        let part = |known| Part { store: &second, chunk: CHUNK, offset: 0, known };
+        let stored = part(Some(&known)).store(u64::MAX, &mut bytes.as_slice()).unwrap();
+        assert_eq!(stored.chunks.ids, [mark, ids[1], ids[2]]);
+        assert_eq!(part(None).store(u64::MAX, &mut bytes.as_slice()).unwrap().chunks.ids, ids);
     }
 }

@@ -5,10 +5,9 @@ mod backup;
 
 use crate::Outcome;
 use crate::args::Demo;
-use crate::exit::{Exit, Trouble};
+use crate::exit::{Exit, Trouble, told};
 use crate::progress::Shown;
 use crate::{now, render};
-use anchorlog_format::finding::{Finding, Place as At};
 use anchorlog_format::jet::JetCode;
 use anchorlog_operations::dump::{Tables, dump};
 use anchorlog_operations::recover::{Inputs, Options, Place, Sources, make, plan};
@@ -172,5 +171,5 @@ fn difference(before: &Rows, after: &Rows) -> Changed {
 }
 
 fn failed(message: &str) -> Trouble {
-    Trouble::failed(Finding::error(At::default(), JetCode::INTERNAL_ERROR, message))
+    Trouble::failed(told(Some(JetCode::INTERNAL_ERROR), message, ""))
 }
