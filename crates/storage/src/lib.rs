@@ -155,12 +155,25 @@ pub fn read_fully(
 /// # Errors
 /// `FileTooLarge` beyond the limit; any error of the storage.
 pub fn read_all(file: &dyn File, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    read_all_into(file, limit, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same into a buffer of before, whatever it held: whoever reads many large files one after the other takes one for all.
+///
+/// # Errors
+/// As [`read_all`].
+pub fn read_all_into(file: &dyn File, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let size = file.size()?;
     if size > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{size} bytes, more than the limit of {limit}")));
     }
-    let mut bytes = vec![0; usize::try_from(size).map_err(io::Error::other)?];
-    let read = file.read_at(0, &mut bytes)?;
+    let size = usize::try_from(size).map_err(io::Error::other)?;
+    bytes.clear();
+    bytes.reserve_exact(size);
+    bytes.resize(size, 0);
+    let read = file.read_at(0, bytes)?;
     bytes.truncate(read);
-    Ok(bytes)
+    Ok(())
 }

@@ -113,21 +113,22 @@ pub trait StreamReader: Send + Sync {
         let _ = offset;
         Ok(None)
     }
-    /// All bytes in order, in pieces of up to 4 MiB; `each` ends it with `false`. Returns whether it came to the end.
+    /// All bytes in order, in pieces of up to 4 MiB; `each` ends it with `false`. Returns their BLAKE3, and `None` where `each` ended it.
     ///
     /// # Errors
     /// As [`StreamReader::read_at`].
-    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<bool> {
-        let (mut buffer, mut offset) = (vec![0; 1 << 20], 0);
+    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<Option<[u8; 32]>> {
+        let (mut buffer, mut offset, mut digest) = (vec![0; 1 << 20], 0, blake3::Hasher::new());
         loop {
             let read = self.read_at(offset, &mut buffer)?;
             let bytes = buffer.get(..read).unwrap_or_default();
             if bytes.is_empty() {
-                return Ok(true);
+                return Ok(Some(digest.finalize().into()));
             }
             if !each(bytes) {
-                return Ok(false);
+                return Ok(None);
             }
+            digest.update(bytes);
             offset += read as u64;
         }
     }

@@ -354,17 +354,15 @@ fn a_stream_is_read_whole_in_order_until_its_reader_has_enough() {
         whole.extend_from_slice(bytes);
         true
     };
-    assert!(reader.read_all(&mut all).unwrap());
+    assert_eq!(reader.read_all(&mut all).unwrap(), Some(blake3::hash(&stream).into()));
     assert!(whole == stream);
     let mut pieces = 0;
-    assert!(
-        !reader
-            .read_all(&mut |_| {
-                pieces += 1;
-                pieces < 2
-            })
-            .unwrap()
-    );
+    let mut two = |_: &[u8]| {
+        pieces += 1;
+        pieces < 2
+    };
+    assert_eq!(reader.read_all(&mut two).unwrap(), None);
     assert_eq!(pieces, 2);
-    assert!(vault.open_stream(&set, &name("empty")).unwrap().read_all(&mut |_| panic!("nothing is there")).unwrap());
+    let empty = vault.open_stream(&set, &name("empty")).unwrap().read_all(&mut |_| panic!("nothing is there"));
+    assert_eq!(empty.unwrap(), Some(blake3::hash(b"").into()));
 }

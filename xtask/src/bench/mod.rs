@@ -5,6 +5,7 @@ mod page;
 mod peers;
 mod replay;
 mod run;
+mod stages;
 mod transaction;
 mod tree;
 mod vault;

@@ -26,6 +26,11 @@ impl Page {
         println!("\n== {title}");
         self.sections.push((title.to_owned(), format!("\n## {title}\n\n{text}\n")));
     }
+    /// More text of the section.
+    pub fn text(&mut self, text: &str) {
+        println!("\n{text}");
+        self.line(&format!("\n{text}"));
+    }
     /// A table.
     pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) {
         self.line("");

@@ -13,7 +13,7 @@ pub struct Run {
     pub wall: Duration,
     /// Of all cores, in user mode and in the kernel.
     pub cpu: Duration,
-    /// Bytes of memory at most, without pages of files.
+    /// Bytes of memory at most, with the pages of the program itself.
     pub memory: u64,
 }
 
@@ -99,7 +99,7 @@ fn children_cpu() -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-/// The most that a process held in memory of its own.
+/// The most that a process held in memory.
 fn peak_memory(process: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();

@@ -3,6 +3,7 @@
 use super::build::{Recipe, build};
 use super::page::Page;
 use super::run::{Contender, Run, compare, once};
+use super::stages::stages;
 use super::{Workshop, gibibytes, mebibytes, seconds, status};
 use anchorlog_checksum::set_page_checksum;
 use anchorlog_format::units::PageSize;
@@ -11,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const PAGE_SIZE: usize = 32 << 10;
 /// One page of so many changes from one backup to the next.
@@ -32,15 +34,15 @@ pub fn vault(shop: &Workshop, page: &mut Page) -> Result<(), String> {
         ),
     );
     let mut rows = Vec::new();
-    let mut add = |stage: &str, contenders: &[Contender]| -> Result<(), String> {
+    let mut add = |stage: &str, contenders: &[Contender]| -> Result<Vec<Run>, String> {
         let runs = compare(contenders, if shop.short { 1 } else { 3 })?;
         let restic = contenders.iter().zip(&runs).find(|(contender, _)| contender.name == "restic").map(|(_, run)| *run);
         for (contender, run) in contenders.iter().zip(&runs) {
             rows.push(row(stage, &contender.name, run, restic.as_ref(), length));
         }
-        Ok(())
+        Ok(runs)
     };
-    add(
+    let first = add(
         "first backup",
         &[
             place.contender("anchorlog", &["fresh-vault", "day1"], &place.backup(&[])),
@@ -57,8 +59,9 @@ pub fn vault(shop: &Workshop, page: &mut Page) -> Result<(), String> {
         place.prepare("day1")?;
         once(&mut place.command(&first))?;
     }
+    let stored = ["vault", "restic"].map(|name| size_below(&place.path(name)));
     place.keep_first();
-    add(
+    let second = add(
         "second backup",
         &[
             place.contender("anchorlog", &["vault-of-day1", "day2"], &place.backup(&[])),
@@ -66,14 +69,14 @@ pub fn vault(shop: &Workshop, page: &mut Page) -> Result<(), String> {
             place.contender("restic", &["restic-of-day1", "day2"], &place.restic(&["backup", "--quiet", "nightly.edb"])),
         ],
     )?;
-    add(
+    let check = add(
         "check of all data",
         &[
             place.contender("anchorlog", &[], &place.anchorlog(&["vault", "check", "--data"])),
             place.contender("restic", &[], &place.restic(&["check", "--read-data", "--quiet"])),
         ],
     )?;
-    add(
+    let restore = add(
         "restore",
         &[
             place.contender("anchorlog", &["no-result"], &place.anchorlog(&["restore", "set", "latest", "--out", "result"])),
@@ -82,7 +85,24 @@ pub fn vault(shop: &Workshop, page: &mut Page) -> Result<(), String> {
         ],
     )?;
     page.table(&["", "", "CPU", "time", "of restic's CPU", "of restic's time", "rate", "memory"], &rows);
+    let [vault, restic] = stored.map(|size| 100.0 * size as f64 / length as f64);
+    page.text(&format!(
+        "After the first backup the vault holds {vault:.0} % of the database's bytes, restic's repository {restic:.0} %."
+    ));
+    let cpu = |runs: &[Run], at: usize| runs.get(at).map_or(Duration::ZERO, |run| run.cpu);
+    let measured = [cpu(&first, 1), cpu(&second, 1), cpu(&check, 0), cpu(&restore, 0)];
+    stages(&place.path("day1.edb"), PAGE_SIZE, &place.folder, measured, page)?;
     fs::remove_dir_all(&place.folder).map_err(|error| error.to_string())
+}
+
+/// Bytes of all files in a folder.
+fn size_below(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(
+            |entry| if entry.path().is_dir() { size_below(&entry.path()) } else { entry.metadata().map_or(0, |file| file.len()) },
+        )
+        .sum()
 }
 
 fn row(stage: &str, name: &str, run: &Run, restic: Option<&Run>, length: u64) -> Vec<String> {

@@ -87,6 +87,14 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// `NotFound`; `FileTooLarge` beyond the limit; any error of the storage.
     fn read(&self, object: Object, limit: u64) -> io::Result<Vec<u8>>;
+    /// The same into a buffer of before, whatever it held.
+    ///
+    /// # Errors
+    /// As [`Backend::read`].
+    fn read_into(&self, object: Object, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        *bytes = self.read(object, limit)?;
+        Ok(())
+    }
     /// `length` bytes from `offset` on.
     ///
     /// # Errors

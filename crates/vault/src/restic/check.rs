@@ -158,8 +158,9 @@ fn check_packs(repository: &Repository, index: &Index, packs: &[(Id, u64)], repo
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                let mut buffer = Vec::new();
                 while let Some((id, size)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = check_pack(repository, *id, *size);
+                    let result = check_pack(repository, *id, *size, &mut buffer);
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                     match result {
                         Ok(blobs) => {
@@ -196,12 +197,15 @@ fn check_packs(repository: &Repository, index: &Index, packs: &[(Id, u64)], repo
     Ok(())
 }
 
-/// The blobs of a pack, all of which have been opened.
-fn check_pack(repository: &Repository, id: Id, size: u64) -> Result<Vec<IndexBlob>> {
+/// The blobs of a pack, all of which have been opened. `bytes`: a buffer of before.
+fn check_pack(repository: &Repository, id: Id, size: u64, bytes: &mut Vec<u8>) -> Result<Vec<IndexBlob>> {
     let object = Object::new(Kind::Pack, id);
-    let bytes = repository.backend.read(object, size).map_err(|error| told(object, error))?;
-    let blobs = blobs_of(&repository.key, &bytes);
-    let changed = Id::of(&bytes) != id;
+    // Packs are nearly of one size: the first buffer does for the others.
+    bytes.clear();
+    bytes.reserve_exact(usize::try_from(size).unwrap_or_default().next_multiple_of(1 << 20));
+    repository.backend.read_into(object, size, bytes).map_err(|error| told(object, error))?;
+    let blobs = blobs_of(&repository.key, bytes);
+    let changed = Id::of(bytes) != id;
     // A broken pack: which of its blobs are, says more than that it is.
     let blobs = blobs.ok_or_else(|| object.damage("its header cannot be read"))?;
     for blob in &blobs {

@@ -2,7 +2,7 @@
 
 use crate::restic::Id;
 use crate::restic::backend::{Backend, Kind, Object};
-use anchorlog_storage::{Folder, read_all};
+use anchorlog_storage::{Folder, read_all, read_all_into};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,6 +71,9 @@ impl Backend for FolderBackend {
     }
     fn read(&self, object: Object, limit: u64) -> io::Result<Vec<u8>> {
         read_all(&*self.folder.open(&place(object))?, limit)
+    }
+    fn read_into(&self, object: Object, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        read_all_into(&*self.folder.open(&place(object))?, limit, bytes)
     }
     fn read_range(&self, object: Object, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let file = self.folder.open(&place(object))?;

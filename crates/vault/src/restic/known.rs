@@ -53,8 +53,14 @@ impl Known {
     fn chunks(&self, root: Id, bytes: &str, fingerprints: &str) -> Option<Chunks> {
         let node = |path: &str| -> Option<Node> { Tree::resolve(&self.repository, &self.index, root, path).ok()? };
         let ids = node(bytes)?.content?;
-        let values = small_file(&self.repository, &self.index, &node(fingerprints)?, LIMIT).ok()?;
-        let (values, rest) = values.as_chunks::<VALUE_SIZE>();
-        (rest.is_empty() && values.len() == ids.len()).then(|| Chunks { ids, values: values.to_vec() })
+        let values = values(&self.repository, &self.index, &node(fingerprints)?, ids.len())?;
+        Some(Chunks { ids, values })
     }
+}
+
+/// The fingerprints of so many chunks out of their file; `None` where they cannot be read, or are of others.
+pub(crate) fn values(repository: &Repository, index: &Index, file: &Node, chunks: usize) -> Option<Vec<Value>> {
+    let bytes = small_file(repository, index, file, LIMIT).ok()?;
+    let (values, rest) = bytes.as_chunks::<VALUE_SIZE>();
+    (rest.is_empty() && values.len() == chunks).then(|| values.to_vec())
 }

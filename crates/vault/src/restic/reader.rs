@@ -4,7 +4,9 @@ use crate::StreamReader;
 use crate::error::{Damage, Error, Place, Result};
 use crate::restic::Id;
 use crate::restic::backend::{Kind, Object};
+use crate::restic::digest::{self, Value};
 use crate::restic::index::{Index, Location};
+use crate::restic::known::{self, FINGERPRINTS, fingerprints_of};
 use crate::restic::lock::Lock;
 use crate::restic::pack::BlobKind;
 use crate::restic::repository::Repository;
@@ -13,8 +15,8 @@ use crate::restic::tree::{Node, Tree};
 use crate::set::{KnownPiece, Name, SetId};
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 /// Bytes of chunks kept in memory: whoever reads page by page gets each chunk once.
@@ -56,6 +58,18 @@ enum Content {
 struct Part {
     chunks: Vec<Id>,
     starts: Vec<u64>,
+    /// The file of its chunks' fingerprints, and these once they were wanted; none where they do not fit.
+    fingerprints: Option<Node>,
+    values: OnceLock<Option<Vec<Value>>>,
+}
+
+/// By what a chunk is known to be the right one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Check {
+    /// By its name, which is its SHA-256.
+    Name,
+    /// By its seal alone: whoever reads so compares the fingerprints, which are several times faster made than names.
+    Seal,
 }
 
 impl Part {
@@ -76,7 +90,8 @@ impl Reader {
         let resolve =
             |path: String| Tree::resolve(&source.repository, &source.index, root, &path).map_err(|error| within(&place, error));
         let mut reader = if let Some(node) = resolve(format!("streams/{name}"))?.filter(|node| node.content.is_some()) {
-            let part = Arc::new(part_of(&source, &node).map_err(|error| within(&place, error))?);
+            let fingerprints = resolve(fingerprints_of(name)).ok().flatten();
+            let part = Arc::new(part_of(&source, &node, fingerprints).map_err(|error| within(&place, error))?);
             Self::new(source, place, vec![Content::Here(part)])
         } else {
             let folder = resolve(format!("segments/{name}"))?.and_then(|node| node.subtree);
@@ -121,7 +136,7 @@ impl Reader {
         let at = |error| within(&Place { offset: Some(offset), ..self.place.clone() }, error);
         let tree = Tree::load(&self.source.repository, &self.source.index, tree).map_err(at)?;
         let node = tree.find(SEGMENT_FILE).ok_or_else(|| self.damage(offset, "the segment is empty"))?;
-        let part = Arc::new(part_of(&self.source, node).map_err(at)?);
+        let part = Arc::new(part_of(&self.source, node, tree.find(FINGERPRINTS).cloned()).map_err(at)?);
         // The stride is not known before the first part is.
         let is_last = number + 1 == self.parts.len();
         if number > 0 && (if is_last { part.size() > self.stride } else { part.size() != self.stride }) {
@@ -135,13 +150,13 @@ impl Reader {
     }
 
     /// Copies from a part, which begins at byte `base` of the stream, as much as it has; `offset` counts from its start.
-    fn copy(&self, part: &Part, base: u64, mut offset: u64, mut buffer: &mut [u8]) -> Result<usize> {
+    fn copy(&self, part: &Part, base: u64, mut offset: u64, mut buffer: &mut [u8], check: Check) -> Result<usize> {
         let wanted = buffer.len();
         while !buffer.is_empty() && offset < part.size() {
             let first = part.starts.partition_point(|start| *start <= offset).saturating_sub(1);
             let end = offset.saturating_add(buffer.len() as u64);
             let run = self.run(part, first, end);
-            let chunks = self.chunks(part, base, run)?;
+            let chunks = self.chunks(part, base, run, check)?;
             for (chunk, bytes) in chunks {
                 let skipped = usize::try_from(offset - part.range(chunk).start).unwrap_or(usize::MAX);
                 let bytes = bytes.get(skipped..).unwrap_or_default();
@@ -175,11 +190,11 @@ impl Reader {
     }
 
     /// The plain bytes of a run of chunks.
-    fn chunks(&self, part: &Part, base: u64, run: Range<usize>) -> Result<Vec<(usize, Arc<Vec<u8>>)>> {
+    fn chunks(&self, part: &Part, base: u64, run: Range<usize>, check: Check) -> Result<Vec<(usize, Arc<Vec<u8>>)>> {
         let mut all = Vec::with_capacity(run.len());
-        if run.len() > 1 {
+        if run.len() > 1 || check == Check::Seal {
             // Where anything is wrong with it, each chunk is read by itself: another copy of it may be sound.
-            let read = self.read_run(part, &run).unwrap_or_default();
+            let read = self.read_run(part, &run, check).unwrap_or_default();
             all.extend(run.clone().zip(read));
         }
         for chunk in run.start + all.len()..run.end {
@@ -195,7 +210,7 @@ impl Reader {
         Ok(all)
     }
 
-    fn read_run(&self, part: &Part, run: &Range<usize>) -> Option<Vec<Arc<Vec<u8>>>> {
+    fn read_run(&self, part: &Part, run: &Range<usize>, check: Check) -> Option<Vec<Arc<Vec<u8>>>> {
         let Source { index, repository, .. } = &self.source;
         let chunks = part.chunks.get(run.clone())?;
         let places: Option<Vec<_>> = chunks.iter().map(|id| index.find(BlobKind::Data, *id).first()).collect();
@@ -207,7 +222,11 @@ impl Reader {
         let open = |place: &&Location| {
             let start = usize::try_from(place.offset - first.offset).ok()?;
             let sealed = sealed.get(start..)?.get(..place.length as usize)?;
-            repository.open_blob(BlobKind::Data, place, object, sealed).ok().map(Arc::new)
+            let plain = match check {
+                Check::Name => repository.open_blob(BlobKind::Data, place, object, sealed),
+                Check::Seal => repository.unseal(BlobKind::Data, place, object, sealed),
+            };
+            plain.ok().map(Arc::new)
         };
         places.iter().map(open).collect()
     }
@@ -229,17 +248,49 @@ impl Reader {
     }
 }
 
-impl StreamReader for Reader {
-    fn size(&self) -> u64 {
-        self.size
+/// Whole streams, with their hash.
+impl Reader {
+    /// Fills `bytes` with a piece. Returns its chaining value.
+    fn piece(&self, offset: u64, bytes: &mut Vec<u8>) -> Result<Value> {
+        bytes.resize(usize::try_from(PIECE.min(self.size - offset)).unwrap_or_default(), 0);
+        if let Some(value) = self.by_fingerprints(offset, bytes) {
+            return Ok(value);
+        }
+        self.read_at(offset, bytes)?;
+        Ok(digest::of_chunk(offset, bytes))
     }
-    fn read_at(&self, mut offset: u64, buffer: &mut [u8]) -> Result<usize> {
+
+    /// The same where every chunk has its fingerprint. Else there are none, or a chunk is another: then its name tells more.
+    fn by_fingerprints(&self, offset: u64, bytes: &mut [u8]) -> Option<Value> {
+        let chunk = self.source.repository.chunk_size;
+        let wanted = self.fingerprints(offset, bytes.len())?;
+        self.fill(offset, bytes, Check::Seal).ok()?;
+        let starts = (offset..).step_by(chunk);
+        let values: Vec<Value> = starts.zip(bytes.chunks(chunk)).map(|(start, plain)| digest::of_chunk(start, plain)).collect();
+        (values == wanted).then(|| digest::of_parts(&values))
+    }
+
+    /// The fingerprints of the chunks of a piece, where each is as long as all others.
+    fn fingerprints(&self, offset: u64, length: usize) -> Option<Vec<Value>> {
+        let Source { repository, index, .. } = &self.source;
+        let of = |start: u64| {
+            let (number, within) = (start / self.stride, start % self.stride);
+            let part = self.part(usize::try_from(number).ok()?).ok()?;
+            let chunk = usize::try_from(within / repository.chunk_size as u64).ok()?;
+            let values =
+                part.values.get_or_init(|| known::values(repository, index, part.fingerprints.as_ref()?, part.chunks.len()));
+            (*part.starts.get(chunk)? == within).then_some(*values.as_ref()?.get(chunk)?)
+        };
+        (offset..offset + length as u64).step_by(repository.chunk_size).map(of).collect()
+    }
+
+    fn fill(&self, mut offset: u64, buffer: &mut [u8], check: Check) -> Result<usize> {
         let mut done = 0;
         while offset < self.size && done < buffer.len() {
             let number = usize::try_from(offset / self.stride).unwrap_or(usize::MAX);
             let part = self.part(number)?;
             let base = self.stride * number as u64;
-            let copied = self.copy(&part, base, offset - base, buffer.get_mut(done..).unwrap_or_default())?;
+            let copied = self.copy(&part, base, offset - base, buffer.get_mut(done..).unwrap_or_default(), check)?;
             if copied == 0 {
                 return Err(self.damage(offset, "the stream ends before its size"));
             }
@@ -247,6 +298,15 @@ impl StreamReader for Reader {
             offset += copied as u64;
         }
         Ok(done)
+    }
+}
+
+impl StreamReader for Reader {
+    fn size(&self) -> u64 {
+        self.size
+    }
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        self.fill(offset, buffer, Check::Name)
     }
     fn known(&self, offset: u64) -> Result<Option<KnownPiece>> {
         if offset >= self.size {
@@ -259,36 +319,42 @@ impl StreamReader for Reader {
         let piece = |id: &Id| KnownPiece { start: base + start, size: end - start, sha256: *id.bytes() };
         Ok(part.chunks.get(chunk).map(piece))
     }
-    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<bool> {
+    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<Option<[u8; 32]>> {
         let pieces = self.size.div_ceil(PIECE);
         let threads = (threads() as u64).min(pieces);
         thread::scope(|scope| {
             // Each thread reads every so-many-th piece, and is at most one ahead.
             let read = |thread: u64| {
                 let (sender, receiver) = sync_channel(1);
+                let (give_back, spare) = channel::<Vec<u8>>();
                 let numbers = (thread..pieces).step_by(usize::try_from(threads).unwrap_or(1));
                 scope.spawn(move || {
                     for number in numbers {
-                        let offset = number * PIECE;
-                        let length = PIECE.min(self.size - offset);
-                        let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
-                        let read = self.read_at(offset, &mut bytes).map(|_| bytes);
+                        let mut bytes = spare.try_recv().unwrap_or_default();
+                        let read = self.piece(number * PIECE, &mut bytes).map(|value| (bytes, value));
                         let failed = read.is_err();
                         if sender.send(read).is_err() || failed {
                             return;
                         }
                     }
                 });
-                receiver
+                (receiver, give_back)
             };
-            let receivers: Vec<_> = (0..threads).map(read).collect();
-            for receiver in receivers.iter().cycle().take(usize::try_from(pieces).unwrap_or(usize::MAX)) {
-                let piece = receiver.recv().map_err(|_| self.damage(0, "a thread that read it is gone"))??;
+            let readers: Vec<_> = (0..threads).map(read).collect();
+            let mut values = Vec::new();
+            for (receiver, give_back) in readers.iter().cycle().take(usize::try_from(pieces).unwrap_or(usize::MAX)) {
+                let (piece, value) = receiver.recv().map_err(|_| self.damage(0, "a thread that read it is gone"))??;
                 if !each(&piece) {
-                    return Ok(false);
+                    return Ok(None);
                 }
+                if pieces == 1 {
+                    return Ok(Some(blake3::hash(&piece).into()));
+                }
+                values.push(value);
+                // After its last piece a thread needs no buffer any more.
+                let _ = give_back.send(piece);
             }
-            Ok(true)
+            Ok(Some(if values.is_empty() { blake3::hash(b"").into() } else { digest::of_stream(&values) }))
         })
     }
 }
@@ -303,7 +369,7 @@ pub(crate) fn segment_name(number: usize) -> String {
 
 /// The chunks of a file, and where each begins. A chunk that no index tells of is taken to be as long as all others, so that the rest of
 /// the file can be read.
-fn part_of(source: &Source, node: &Node) -> Result<Part> {
+fn part_of(source: &Source, node: &Node, fingerprints: Option<Node>) -> Result<Part> {
     let chunks = node.content.clone().unwrap_or_default();
     let mut starts = Vec::with_capacity(chunks.len() + 1);
     let mut end = 0_u64;
@@ -323,7 +389,7 @@ fn part_of(source: &Source, node: &Node) -> Result<Part> {
         let reason = format!("its chunks have {end} bytes, not {}", node.size);
         return Err(Damage { place: Place::object("data"), reason }.into());
     }
-    Ok(Part { chunks, starts })
+    Ok(Part { chunks, starts, fingerprints, values: OnceLock::new() })
 }
 
 /// Damage with the set and the stream that it concerns.
@@ -333,5 +399,58 @@ pub(crate) fn within(place: &Place, error: Error) -> Error {
             Damage { place: Place { object, ..place.clone() }, reason }.into()
         }
         error => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::restic::index::IndexFile;
+    use crate::restic::repository::tests::in_memory;
+    use crate::restic::store::Store;
+
+    /// A stream of two chunks that do not compress, with these fingerprints. The index may tell of each in the place of the other.
+    fn of_two(exchanged: bool, fingerprints: fn([Value; 2]) -> [Value; 2]) -> Result<Option<[u8; 32]>> {
+        let repository = in_memory();
+        let chunk = repository.chunk_size;
+        let bytes: Vec<u8> = (0..2 * chunk as u64).map(|number| blake3::hash(&number.to_le_bytes()).as_bytes()[0]).collect();
+        let store = Store::new(repository.clone(), Arc::default())?;
+        for plain in bytes.chunks(chunk) {
+            store.add(&mut store.compressor()?, BlobKind::Data, plain)?;
+        }
+        store.finish()?;
+        if exchanged {
+            let (id, _) = repository.backend.list(Kind::Index).unwrap()[0];
+            let mut file: IndexFile = repository.load_json(Object::new(Kind::Index, id))?;
+            let blobs = &mut file.packs[0].blobs;
+            (blobs[0].id, blobs[1].id) = (blobs[1].id, blobs[0].id);
+            repository.save_json(Kind::Index, &file)?;
+            repository.backend.remove(Object::new(Kind::Index, id)).unwrap();
+        }
+        let index = Arc::new(Index::load(&repository)?);
+        let values = [0, chunk].map(|at| digest::of_chunk(at as u64, &bytes[at..][..chunk]));
+        let part = Part {
+            chunks: bytes.chunks(chunk).map(Id::of).collect(),
+            starts: [0, 1, 2].map(|number| number * chunk as u64).into(),
+            fingerprints: None,
+            values: OnceLock::from(Some(fingerprints(values).into())),
+        };
+        let size = part.size();
+        let reader = Reader::new(Source { repository, index, lock: None }, Place::default(), vec![Content::Here(Arc::new(part))]);
+        let digest = Reader { size, stride: size, ..reader }.read_all(&mut |_| true)?;
+        assert_eq!(digest, Some(blake3::hash(&bytes).into()));
+        Ok(digest)
+    }
+
+    #[test]
+    fn a_chunk_that_was_sealed_as_another_is_found_by_its_fingerprint_and_named() {
+        assert!(of_two(false, |right| right).is_ok());
+        let error = of_two(true, |right| right).unwrap_err().to_string();
+        assert!(error.contains("other bytes are in its place"), "{error}");
+    }
+
+    #[test]
+    fn a_fingerprint_that_is_wrong_damages_nothing_as_the_name_tells() {
+        assert!(of_two(false, |[first, _]| [first, first]).is_ok());
     }
 }

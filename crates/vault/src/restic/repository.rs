@@ -160,10 +160,20 @@ impl Repository {
 
     /// The plain bytes of a blob, of which these are the bytes in its pack: authenticated, and of the SHA-256 that it is named after.
     pub(crate) fn open_blob(&self, kind: BlobKind, location: &Location, object: Object, sealed: &[u8]) -> Result<Vec<u8>> {
-        let name = format!("blob {}", location.id);
-        let stored = self.key.open(sealed).ok_or_else(|| object.damage(format!("{name}: its bytes have changed")))?;
-        let plain = match location.uncompressed_length() {
-            None => stored,
+        let plain = self.unseal(kind, location, object, sealed)?;
+        if Id::of(&plain) == location.id {
+            Ok(plain)
+        } else {
+            Err(object.damage(format!("blob {}: other bytes are in its place", location.id)))
+        }
+    }
+
+    /// The same, authenticated alone: bytes that were sealed with the key of this vault, be it as this blob or as another.
+    pub(crate) fn unseal(&self, kind: BlobKind, location: &Location, object: Object, sealed: &[u8]) -> Result<Vec<u8>> {
+        let name = || format!("blob {}", location.id);
+        let stored = self.key.open(sealed).ok_or_else(|| object.damage(format!("{}: its bytes have changed", name())))?;
+        match location.uncompressed_length() {
+            None => Ok(stored),
             Some(size) => {
                 let plain = match kind {
                     BlobKind::Data => decompress_chunk(&stored, limits::DATA_BLOB.min(size.into())),
@@ -171,13 +181,9 @@ impl Repository {
                 };
                 plain
                     .filter(|plain| plain.len() as u64 == u64::from(size))
-                    .ok_or_else(|| object.damage(format!("{name}: cannot be decompressed")))?
+                    .ok_or_else(|| object.damage(format!("{}: cannot be decompressed", name())))
             }
-        };
-        if Id::of(&plain) != location.id {
-            return Err(object.damage(format!("{name}: other bytes are in its place")));
         }
-        Ok(plain)
     }
 }
 

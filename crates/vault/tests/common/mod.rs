@@ -5,7 +5,7 @@ pub mod model;
 
 use anchorlog_testkit::random::Random;
 use anchorlog_vault::restic::{CreateOptions, ResticVault, Secret};
-use anchorlog_vault::{Name, NewSet, Receipt, SetId, Vault};
+use anchorlog_vault::{Name, NewSet, Receipt, SetId, StreamReader, Vault};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -59,6 +59,21 @@ pub fn publish(vault: &dyn Vault, new: NewSet, streams: &[(&str, &[u8])]) -> (Se
 /// A whole stream, read in pieces of an odd size.
 pub fn read(vault: &dyn Vault, set: &SetId, stream: &str) -> anchorlog_vault::Result<Vec<u8>> {
     let reader = vault.open_stream(set, &name(stream))?;
+    let mut whole = Vec::new();
+    let digest = reader.read_all(&mut |bytes| {
+        whole.extend_from_slice(bytes);
+        true
+    });
+    let read = in_pieces(&*reader);
+    // Both ways come to the same, also where something is damaged.
+    match (&read, &digest) {
+        (Ok(bytes), Ok(Some(digest))) => assert!(*bytes == whole && *digest == *blake3::hash(bytes).as_bytes()),
+        (read, digest) => assert!(read.is_err() && digest.is_err(), "{:?} {digest:?}", read.as_ref().map(Vec::len)),
+    }
+    read
+}
+
+fn in_pieces(reader: &dyn StreamReader) -> anchorlog_vault::Result<Vec<u8>> {
     let mut all = vec![0; usize::try_from(reader.size()).unwrap()];
     let mut done = 0;
     for piece in all.chunks_mut(300_007) {

@@ -84,9 +84,8 @@ fn write_over(
     each: &mut dyn FnMut(&[u8]) -> bool,
 ) -> Result<Option<(u64, [u8; 32])>, StreamError> {
     let mut file = create(to)?;
-    let (mut size, mut digest) = (0_u64, blake3::Hasher::new());
+    let mut size = 0_u64;
     let mut take = |bytes: &[u8]| {
-        digest.update(bytes);
         size += bytes.len() as u64;
         if bytes.iter().all(|&byte| byte == 0) {
             file.seek(SeekFrom::Start(size))?;
@@ -95,12 +94,12 @@ fn write_over(
         }
         Ok(each(bytes))
     };
-    let whole = match over {
+    let digest = match over {
         Some(over) => stored.stream_over(over, &mut take)?,
         None => stored.stream(&mut take)?,
     };
     file.set_len(size)?;
-    Ok(whole.then(|| (size, digest.finalize().into())))
+    Ok(digest.map(|digest| (size, digest)))
 }
 
 fn from_vault(

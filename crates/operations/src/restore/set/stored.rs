@@ -48,8 +48,8 @@ impl Stored {
     pub(crate) fn open(&self) -> Arc<dyn File> {
         Arc::new(OpenStored { stored: self.clone(), window: Mutex::new((0, Vec::new())) })
     }
-    /// All bytes, in order; `each` ends it with `false`, which comes back.
-    pub(super) fn stream(&self, each: &mut dyn FnMut(&[u8]) -> io::Result<bool>) -> Result<bool, StreamError> {
+    /// All bytes, in order. Returns their BLAKE3; `None` where `each` ended it with `false`.
+    pub(super) fn stream(&self, each: &mut dyn FnMut(&[u8]) -> io::Result<bool>) -> Result<Option<[u8; 32]>, StreamError> {
         let stream = self.vault.open_stream(&self.set, &self.name)?;
         let mut failed = None;
         let whole = stream.read_all(&mut |bytes| {
@@ -88,9 +88,9 @@ impl Stored {
         &self,
         over: &mut Over,
         each: &mut dyn FnMut(&[u8]) -> io::Result<bool>,
-    ) -> Result<bool, StreamError> {
+    ) -> Result<Option<[u8; 32]>, StreamError> {
         let stream = self.vault.open_stream(&self.set, &self.name)?;
-        let (mut buffer, mut offset) = (Vec::new(), 0);
+        let (mut buffer, mut offset, mut digest) = (Vec::new(), 0, blake3::Hasher::new());
         while offset < stream.size() {
             let known = stream.known(offset)?.filter(|piece| piece.start == offset && (1..=PIECE_MAX).contains(&piece.size));
             buffer.resize(known.and_then(|piece| usize::try_from(piece.size).ok()).unwrap_or(WINDOW), 0);
@@ -102,12 +102,16 @@ impl Stored {
             let read = if is_there { buffer.len() } else { stream.read_at(offset, &mut buffer)? };
             let count = if is_there { &mut over.origins.from_copy } else { &mut over.origins.from_vault };
             *count += read as u64;
-            if read == 0 || !each(&buffer[..read])? {
-                return Ok(read == 0);
+            if read == 0 {
+                break;
             }
+            if !each(&buffer[..read])? {
+                return Ok(None);
+            }
+            digest.update(&buffer[..read]);
             offset += read as u64;
         }
-        Ok(true)
+        Ok(Some(digest.finalize().into()))
     }
 }
 
