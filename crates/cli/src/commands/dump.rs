@@ -14,10 +14,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+/// Bytes of the dump written at once: it may be as long as the database, and goes into a pipe.
+const OUT_BYTES: usize = 256 << 10;
+
 /// The dump is JSON lines in either form of output; remarks go to standard error.
 pub fn run(arguments: &Dump, _as_json: bool) -> Outcome {
     let tables = if arguments.catalog { Tables::Engines } else { Tables::Users };
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::with_capacity(OUT_BYTES, io::stdout().lock());
     let mut exit = Exit::Done;
     if let Some(set) = &arguments.set {
         for dumped in of_set(arguments, set, tables, &mut out)? {

@@ -93,9 +93,23 @@ fn plain(column: &Column, bytes: &[u8]) -> Result<String, Fault> {
 /// The bytes of a value as they come: written out while they are few, otherwise counted and hashed.
 #[derive(Default)]
 struct Bytes {
-    first: Vec<u8>,
     length: u64,
-    hash: Sha256,
+    few: Vec<u8>,
+    /// Of all bytes, once there are too many.
+    hash: Option<Sha256>,
+}
+
+/// Hexadecimal digits between quotation marks: most of what a dump of a large database consists of, so it is made in one go.
+fn quoted_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 * bytes.len() + 2);
+    text.push('"');
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)].into());
+        text.push(DIGITS[usize::from(byte & 15)].into());
+    }
+    text.push('"');
+    text
 }
 
 /// Values of more bytes are written as length and hash.
@@ -104,14 +118,16 @@ const MOST_WRITTEN_OUT: usize = 256;
 impl Bytes {
     fn add(&mut self, part: &[u8]) {
         self.length += part.len() as u64;
-        self.hash.update(part);
-        let room = MOST_WRITTEN_OUT - self.first.len();
-        self.first.extend_from_slice(&part[..room.min(part.len())]);
+        match &mut self.hash {
+            Some(hash) => hash.update(part),
+            None if self.length <= MOST_WRITTEN_OUT as u64 => self.few.extend_from_slice(part),
+            None => self.hash = Some(Sha256::new_with_prefix(&self.few).chain_update(part)),
+        }
     }
     fn text(self) -> String {
-        if self.length > MOST_WRITTEN_OUT as u64 {
-            return format!("{{\"len\":{},\"sha256\":\"{}\"}}", self.length, hex::encode(self.hash.finalize()));
+        match self.hash {
+            Some(hash) => format!("{{\"len\":{},\"sha256\":\"{}\"}}", self.length, hex::encode(hash.finalize())),
+            None => quoted_hex(&self.few),
         }
-        format!("\"{}\"", hex::encode(self.first))
     }
 }
