@@ -5,9 +5,10 @@
 
 use crate::backup::{LogItem, Predicate, Refusal, Sources, StreamItem};
 use crate::identify::Content;
+use crate::sets::Moment;
 use crate::sets::facts::{DatabaseFacts, LogState};
 use crate::sets::history::History;
-use crate::sets::manifest::{Level, Moment};
+use crate::sets::manifest::Level;
 use anchorlog_format::jet::JetCode;
 use anchorlog_format::units::Signature;
 use serde::Serialize;

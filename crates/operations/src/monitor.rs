@@ -4,8 +4,9 @@
 //! that a newer set has from another place is watched there.
 
 use crate::backup::{Sources, collect_streams};
+use crate::sets::Moment;
 use crate::sets::history::{History, KnownSet};
-use crate::sets::manifest::{Level, Moment};
+use crate::sets::manifest::Level;
 use crate::sets::reach::Reaches;
 use crate::sets::signature::{PublicKey, Signed};
 use crate::sets::{DatabaseFacts, FilePart};

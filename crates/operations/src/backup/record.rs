@@ -3,9 +3,8 @@
 use super::plan::Plan;
 use super::predicate::Predicate;
 use super::streams::Member;
-use crate::sets::manifest::{
-    Attached, Environment, FORMAT, FilePart, Kind, Level, Manifest, Moment, Note, StreamPart, VERSION, program,
-};
+use crate::sets::Moment;
+use crate::sets::manifest::{Attached, Environment, FORMAT, FilePart, Kind, Level, Manifest, Note, StreamPart, VERSION, program};
 use anchorlog_format::finding::{Finding, Place, Severity};
 use anchorlog_vault::Name;
 use serde_json::Map;

@@ -9,8 +9,8 @@ pub use quarantine::{Released, release};
 
 use crate::backup::Sources;
 use crate::chain::{Chain, Policy, StreamChain, examine};
+use crate::sets::Moment;
 use crate::sets::history::History;
-use crate::sets::manifest::Moment;
 use anchorlog_format::units::Signature;
 use anchorlog_replay::ambient::Ambient;
 use quarantine::{QUARANTINE, Record};

@@ -2,8 +2,8 @@
 
 use super::{Move, hash};
 use crate::chain::holder;
+use crate::sets::Moment;
 use crate::sets::history::History;
-use crate::sets::manifest::Moment;
 use anchorlog_format::units::Signature;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write as _};

@@ -1,6 +1,6 @@
 //! What headers say, kept without loss (`ops-2 §12`).
 
-use super::manifest::Moment;
+use super::moment::Moment;
 use super::wire;
 use anchorlog_format::database::{DatabaseHeader, DatabaseState};
 use anchorlog_format::log::file::LogFile;

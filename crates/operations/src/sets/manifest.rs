@@ -4,10 +4,11 @@
 //! of a higher version is refused, because what it means is not known.
 
 use super::facts::{DatabaseFacts, LogFacts};
+use super::moment::Moment;
 use super::wire;
 use anchorlog_format::finding::{Finding, Severity};
 use anchorlog_format::jet::JetCode;
-use anchorlog_format::units::{LogPosition, LogTime, Signature};
+use anchorlog_format::units::{LogPosition, Signature};
 use anchorlog_vault::{Name, SetId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -87,61 +88,6 @@ pub enum Level {
     L3,
     /// Restored in an empty place, replayed, and verified as a whole (I27 to I30, I38).
     L4,
-}
-
-/// A time, raw as the engine stores it, and in UTC where that is known: older engines wrote local time (trap O20).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moment(pub LogTime);
-
-impl From<LogTime> for Moment {
-    fn from(time: LogTime) -> Self {
-        Self(time)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct WrittenMoment {
-    #[serde(with = "wire::time")]
-    raw: LogTime,
-    #[serde(default)]
-    utc: Option<String>,
-}
-
-impl Serialize for Moment {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let utc = (self.0.is_utc() && !self.0.is_none()).then(|| self.0.to_string());
-        WrittenMoment { raw: self.0, utc }.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        WrittenMoment::deserialize(deserializer).map(|written| Self(written.raw))
-    }
-}
-
-impl Moment {
-    /// Whole seconds since 1970 UTC; `None` as [`Moment::milliseconds`].
-    #[must_use]
-    pub fn seconds(self) -> Option<i64> {
-        Some(self.milliseconds()?.div_euclid(1000))
-    }
-    /// Milliseconds since 1970 UTC; `None` for a time that is unset, local or impossible.
-    #[must_use]
-    pub fn milliseconds(self) -> Option<i64> {
-        let time = self.0;
-        let [year, month, day, hour, minute, second, millisecond] = time.order().map(i64::from);
-        let valid = time.is_utc() && (1..=12).contains(&month) && (1..=31).contains(&day);
-        if !valid {
-            return None;
-        }
-        // Days by the civil calendar: years begin in March, so that a leap day is the last of its year.
-        let year = 1900 + year - i64::from(month <= 2);
-        let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-        let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468;
-        Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millisecond)
-    }
 }
 
 /// What a file of a set is.

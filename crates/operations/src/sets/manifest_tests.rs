@@ -1,6 +1,7 @@
 //! Ids in names are those of ops-1.
 
 use super::*;
+use anchorlog_format::units::LogTime;
 
 fn manifest() -> Manifest {
     let time = LogTime::utc(2026, 11, 21, 11, 48, 45, 959);

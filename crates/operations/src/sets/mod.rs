@@ -6,6 +6,7 @@ pub mod facts;
 pub mod history;
 mod label;
 pub mod manifest;
+mod moment;
 pub mod proof;
 pub mod reach;
 pub mod signature;
@@ -15,9 +16,9 @@ pub use facts::{DatabaseFacts, LogFacts, LogState, Stamp};
 pub use history::{History, KnownSet, StoredLog};
 pub use label::{hold, label};
 pub use manifest::{
-    Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Moment, Note, Owner, PageCounts, Promise, Role,
-    StreamPart,
+    Attached, Environment, FilePart, Kind, Level, Manifest, ManifestError, Note, Owner, PageCounts, Promise, Role, StreamPart,
 };
+pub use moment::Moment;
 pub use proof::{Contents, Figures, Proof, ReplayProof, ToldProof};
 pub use reach::{Reach, Reaches};
 pub use signature::{ProofKey, ProofKeys, PublicKey, Signed};

@@ -2,7 +2,8 @@
 
 use super::facts::LogState;
 use super::history::{History, KnownSet, StoredLog};
-use super::manifest::{Level, Moment};
+use super::manifest::Level;
+use super::moment::Moment;
 use anchorlog_format::units::Signature;
 use anchorlog_vault::{Name, SetId};
 use serde::Serialize;

@@ -4,7 +4,7 @@
 //! still cannot sign. What is signed is the proof as compact JSON, members in the order in which they stand, without the member `signature`:
 //! `jq -cj 'del(.signature)'` gives the same bytes, and any Ed25519 tool verifies them.
 
-use super::manifest::Moment;
+use super::moment::Moment;
 use anchorlog_vault::restic::crypto::random;
 use anchorlog_vault::{Name, Vault};
 use ed25519_dalek::{Signature as Ed25519, Signer as _, SigningKey, VerifyingKey};
