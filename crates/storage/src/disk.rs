@@ -134,6 +134,12 @@ pub(crate) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A file of the system that was opened, or made, in a way of its own.
+#[must_use]
+pub fn opened(file: fs::File) -> Arc<dyn File> {
+    Arc::new(DiskFile(file))
+}
+
 struct DiskFile(fs::File);
 
 impl File for DiskFile {

@@ -38,7 +38,7 @@ pub trait Vault: Send + Sync {
     ///
     /// # Errors
     /// No such set or stream; damage; the storage's.
-    fn open_stream(&self, set: &SetId, name: &Name) -> Result<Box<dyn StreamReader + '_>>;
+    fn open_stream(&self, set: &SetId, name: &Name) -> Result<Box<dyn StreamReader>>;
     /// Adds a small document to a published set: a proof, a label. An attachment of the same name stands beside the older ones.
     ///
     /// # Errors
@@ -95,6 +95,9 @@ pub trait SetWriter {
     fn publish(self: Box<Self>, manifest: &[u8]) -> Result<SetId>;
 }
 
+/// What is done with a piece of a stream, given with its offset, beside going through all of them in order: such as writing it.
+pub type Beside<'a> = dyn Fn(u64, &[u8]) -> bool + Sync + 'a;
+
 /// A stream being read.
 pub trait StreamReader: Send + Sync {
     /// Its length in bytes.
@@ -113,11 +116,12 @@ pub trait StreamReader: Send + Sync {
         let _ = offset;
         Ok(None)
     }
-    /// All bytes in order, in pieces of up to 4 MiB; `each` ends it with `false`. Returns their BLAKE3, and `None` where `each` ended it.
+    /// All bytes, in pieces of up to 4 MiB: `beside` is given each with its offset, in any order and by several threads at once, then `each` is given it in order. Both end it with `false`. Returns the BLAKE3 of all bytes, and
+    /// `None` where it was ended.
     ///
     /// # Errors
     /// As [`StreamReader::read_at`].
-    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<Option<[u8; 32]>> {
+    fn read_all(&self, beside: &Beside<'_>, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<Option<[u8; 32]>> {
         let (mut buffer, mut offset, mut digest) = (vec![0; 1 << 20], 0, blake3::Hasher::new());
         loop {
             let read = self.read_at(offset, &mut buffer)?;
@@ -125,7 +129,7 @@ pub trait StreamReader: Send + Sync {
             if bytes.is_empty() {
                 return Ok(Some(digest.finalize().into()));
             }
-            if !each(bytes) {
+            if !beside(offset, bytes) || !each(bytes) {
                 return Ok(None);
             }
             digest.update(bytes);

@@ -58,7 +58,7 @@ impl Vault for MemoryVault {
     fn manifest(&self, set: &SetId) -> Result<Vec<u8>> {
         self.find(set, |set| set.manifest.clone())
     }
-    fn open_stream(&self, set: &SetId, name: &Name) -> Result<Box<dyn StreamReader + '_>> {
+    fn open_stream(&self, set: &SetId, name: &Name) -> Result<Box<dyn StreamReader>> {
         let stream = self.find(set, |set| set.streams.get(name).cloned())?;
         Ok(Box::new(Bytes(stream.ok_or_else(|| Error::NoStream(set.clone(), name.clone()))?)))
     }

@@ -354,15 +354,16 @@ fn a_stream_is_read_whole_in_order_until_its_reader_has_enough() {
         whole.extend_from_slice(bytes);
         true
     };
-    assert_eq!(reader.read_all(&mut all).unwrap(), Some(blake3::hash(&stream).into()));
+    assert_eq!(reader.read_all(&|_, _| true, &mut all).unwrap(), Some(blake3::hash(&stream).into()));
     assert!(whole == stream);
     let mut pieces = 0;
     let mut two = |_: &[u8]| {
         pieces += 1;
         pieces < 2
     };
-    assert_eq!(reader.read_all(&mut two).unwrap(), None);
+    assert_eq!(reader.read_all(&|_, _| true, &mut two).unwrap(), None);
+    assert_eq!(reader.read_all(&|offset, _| offset == 0, &mut |_| true).unwrap(), None);
     assert_eq!(pieces, 2);
-    let empty = vault.open_stream(&set, &name("empty")).unwrap().read_all(&mut |_| panic!("nothing is there"));
+    let empty = vault.open_stream(&set, &name("empty")).unwrap().read_all(&|_, _| true, &mut |_| panic!("nothing is there"));
     assert_eq!(empty.unwrap(), Some(blake3::hash(b"").into()));
 }

@@ -35,7 +35,7 @@ pub fn vault(shop: &Workshop, page: &mut Page) -> Result<(), String> {
     );
     let mut rows = Vec::new();
     let mut add = |stage: &str, contenders: &[Contender]| -> Result<Vec<Run>, String> {
-        let runs = compare(contenders, if shop.short { 1 } else { 3 })?;
+        let runs = compare(contenders, if shop.short { 1 } else { 5 })?;
         let restic = contenders.iter().zip(&runs).find(|(contender, _)| contender.name == "restic").map(|(_, run)| *run);
         for (contender, run) in contenders.iter().zip(&runs) {
             rows.push(row(stage, &contender.name, run, restic.as_ref(), length));

@@ -1,7 +1,8 @@
 //! Proofs: documents that are attached to a set after it was published, and say what was found when it was tried.
 
 use super::history::KnownSet;
-use super::manifest::{Level, Manifest, Moment};
+use super::manifest::{Level, Manifest};
+use super::moment::Moment;
 use super::signature::{self, MEMBER, ProofKey, ProofKeys, Signed};
 use super::wire;
 use anchorlog_vault::{Attachment, Name, SetId, Vault};
@@ -181,7 +182,7 @@ pub fn read_back(
     let mut streams = Vec::with_capacity(manifest.files.len());
     for file in &manifest.files {
         let mut size = 0;
-        let found = vault.open_stream(set, &file.name)?.read_all(&mut |bytes| {
+        let found = vault.open_stream(set, &file.name)?.read_all(&|_, _| true, &mut |bytes| {
             size += bytes.len() as u64;
             each(bytes.len() as u64)
         })?;

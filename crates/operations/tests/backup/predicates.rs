@@ -325,9 +325,9 @@ fn p12_another_header_than_the_one_that_was_planned_with_is_refused() {
 /// A vault whose streams read back with one byte changed.
 struct Lying(MemoryVault);
 
-struct Changed<'a>(Box<dyn StreamReader + 'a>);
+struct Changed(Box<dyn StreamReader>);
 
-impl StreamReader for Changed<'_> {
+impl StreamReader for Changed {
     fn size(&self) -> u64 {
         self.0.size()
     }
@@ -350,7 +350,7 @@ impl Vault for Lying {
     fn manifest(&self, set: &SetId) -> anchorlog_vault::Result<Vec<u8>> {
         self.0.manifest(set)
     }
-    fn open_stream(&self, set: &SetId, name: &Name) -> anchorlog_vault::Result<Box<dyn StreamReader + '_>> {
+    fn open_stream(&self, set: &SetId, name: &Name) -> anchorlog_vault::Result<Box<dyn StreamReader>> {
         Ok(Box::new(Changed(self.0.open_stream(set, name)?)))
     }
     fn attach(&self, set: &SetId, name: &Name, bytes: &[u8]) -> anchorlog_vault::Result<()> {

@@ -1,6 +1,5 @@
 //! Streams read at any offset.
 
-use crate::StreamReader;
 use crate::error::{Damage, Error, Place, Result};
 use crate::restic::Id;
 use crate::restic::backend::{Kind, Object};
@@ -13,6 +12,7 @@ use crate::restic::repository::Repository;
 use crate::restic::stream::threads;
 use crate::restic::tree::{Node, Tree};
 use crate::set::{KnownPiece, Name, SetId};
+use crate::{Beside, StreamReader};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::mpsc::{channel, sync_channel};
@@ -319,7 +319,7 @@ impl StreamReader for Reader {
         let piece = |id: &Id| KnownPiece { start: base + start, size: end - start, sha256: *id.bytes() };
         Ok(part.chunks.get(chunk).map(piece))
     }
-    fn read_all(&self, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<Option<[u8; 32]>> {
+    fn read_all(&self, beside: &Beside<'_>, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<Option<[u8; 32]>> {
         let pieces = self.size.div_ceil(PIECE);
         let threads = (threads() as u64).min(pieces);
         thread::scope(|scope| {
@@ -331,9 +331,11 @@ impl StreamReader for Reader {
                 scope.spawn(move || {
                     for number in numbers {
                         let mut bytes = spare.try_recv().unwrap_or_default();
-                        let read = self.piece(number * PIECE, &mut bytes).map(|value| (bytes, value));
-                        let failed = read.is_err();
-                        if sender.send(read).is_err() || failed {
+                        let offset = number * PIECE;
+                        let read = self.piece(offset, &mut bytes);
+                        let read = read.map(|value| beside(offset, &bytes).then_some((bytes, value)));
+                        let goes_on = matches!(read, Ok(Some(_)));
+                        if sender.send(read).is_err() || !goes_on {
                             return;
                         }
                     }
@@ -343,10 +345,8 @@ impl StreamReader for Reader {
             let readers: Vec<_> = (0..threads).map(read).collect();
             let mut values = Vec::new();
             for (receiver, give_back) in readers.iter().cycle().take(usize::try_from(pieces).unwrap_or(usize::MAX)) {
-                let (piece, value) = receiver.recv().map_err(|_| self.damage(0, "a thread that read it is gone"))??;
-                if !each(&piece) {
-                    return Ok(None);
-                }
+                let read = receiver.recv().map_err(|_| self.damage(0, "a thread that read it is gone"))??;
+                let Some((piece, value)) = read.filter(|(piece, _)| each(piece)) else { return Ok(None) };
                 if pieces == 1 {
                     return Ok(Some(blake3::hash(&piece).into()));
                 }
@@ -437,7 +437,7 @@ mod tests {
         };
         let size = part.size();
         let reader = Reader::new(Source { repository, index, lock: None }, Place::default(), vec![Content::Here(Arc::new(part))]);
-        let digest = Reader { size, stride: size, ..reader }.read_all(&mut |_| true)?;
+        let digest = Reader { size, stride: size, ..reader }.read_all(&|_, _| true, &mut |_| true)?;
         assert_eq!(digest, Some(blake3::hash(&bytes).into()));
         Ok(digest)
     }

@@ -8,6 +8,7 @@ use anchorlog_vault::restic::{CreateOptions, ResticVault, Secret};
 use anchorlog_vault::{Name, NewSet, Receipt, SetId, StreamReader, Vault};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 pub const PASSWORD: &str = "correct horse";
 
@@ -60,14 +61,21 @@ pub fn publish(vault: &dyn Vault, new: NewSet, streams: &[(&str, &[u8])]) -> (Se
 pub fn read(vault: &dyn Vault, set: &SetId, stream: &str) -> anchorlog_vault::Result<Vec<u8>> {
     let reader = vault.open_stream(set, &name(stream))?;
     let mut whole = Vec::new();
-    let digest = reader.read_all(&mut |bytes| {
+    let beside = Mutex::new(vec![0; usize::try_from(reader.size()).unwrap()]);
+    let write = |offset: u64, bytes: &[u8]| {
+        beside.lock().unwrap()[usize::try_from(offset).unwrap()..][..bytes.len()].copy_from_slice(bytes);
+        true
+    };
+    let digest = reader.read_all(&write, &mut |bytes| {
         whole.extend_from_slice(bytes);
         true
     });
     let read = in_pieces(&*reader);
     // Both ways come to the same, also where something is damaged.
     match (&read, &digest) {
-        (Ok(bytes), Ok(Some(digest))) => assert!(*bytes == whole && *digest == *blake3::hash(bytes).as_bytes()),
+        (Ok(bytes), Ok(Some(digest))) => {
+            assert!(*bytes == whole && *bytes == *beside.lock().unwrap() && *digest == *blake3::hash(bytes).as_bytes())
+        }
         (read, digest) => assert!(read.is_err() && digest.is_err(), "{:?} {digest:?}", read.as_ref().map(Vec::len)),
     }
     read

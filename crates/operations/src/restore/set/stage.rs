@@ -9,11 +9,12 @@ use crate::identify::Content;
 use crate::recover::Progress;
 use crate::sets::Role;
 use anchorlog_format::finding::{Finding, Severity};
+use anchorlog_storage::disk;
 use anchorlog_storage::publish::WorkFolder;
 use anchorlog_storage::{DiskFolder, Folder as _};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::path::Path;
 
 /// Fills the working folder. Returns the BLAKE3 of every file, and where the bytes came from where a copy was at hand.
@@ -83,22 +84,21 @@ fn write_over(
     to: &Path,
     each: &mut dyn FnMut(&[u8]) -> bool,
 ) -> Result<Option<(u64, [u8; 32])>, StreamError> {
-    let mut file = create(to)?;
+    let file = disk::opened(create(to)?);
     let mut size = 0_u64;
+    let write = |offset: u64, bytes: &[u8]| {
+        let is_hole = bytes.iter().all(|&byte| byte == 0);
+        if is_hole { Ok(()) } else { file.write_at(offset, bytes) }
+    };
     let mut take = |bytes: &[u8]| {
         size += bytes.len() as u64;
-        if bytes.iter().all(|&byte| byte == 0) {
-            file.seek(SeekFrom::Start(size))?;
-        } else {
-            file.write_all(bytes)?;
-        }
-        Ok(each(bytes))
+        each(bytes)
     };
     let digest = match over {
-        Some(over) => stored.stream_over(over, &mut take)?,
-        None => stored.stream(&mut take)?,
+        Some(over) => stored.stream_over(over, &write, &mut take)?,
+        None => stored.stream(&write, &mut take)?,
     };
-    file.set_len(size)?;
+    file.set_size(size)?;
     Ok(digest.map(|digest| (size, digest)))
 }
 

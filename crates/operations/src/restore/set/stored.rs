@@ -2,17 +2,20 @@
 
 use crate::sets::FilePart;
 use anchorlog_storage::File;
-use anchorlog_vault::{Name, SetId, Vault};
+use anchorlog_vault::{Name, SetId, StreamReader, Vault};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Bytes read from the vault at once.
+/// Bytes read from the vault at once, where they are read in order.
 const WINDOW: usize = 1 << 20;
+
+/// What writes bytes of a file at an offset, in any order.
+pub(super) type Write<'a> = dyn Fn(u64, &[u8]) -> io::Result<()> + Sync + 'a;
 
 /// A stream of a set, as a file that can only be read.
 #[derive(Clone)]
@@ -44,21 +47,25 @@ impl Stored {
     pub(crate) fn new(vault: &Arc<dyn Vault>, set: &SetId, part: &FilePart) -> Self {
         Self { vault: vault.clone(), set: set.clone(), name: part.name.clone(), size: part.size, blake3: part.blake3 }
     }
-    /// For reading. At most a window of the stream is kept in memory.
+    /// For reading. Few MiB of the stream are kept in memory.
     pub(crate) fn open(&self) -> Arc<dyn File> {
-        Arc::new(OpenStored { stored: self.clone(), window: Mutex::new((0, Vec::new())) })
+        Arc::new(OpenStored { stored: self.clone(), reader: OnceLock::new(), ahead: Mutex::default() })
     }
-    /// All bytes, in order. Returns their BLAKE3; `None` where `each` ended it with `false`.
-    pub(super) fn stream(&self, each: &mut dyn FnMut(&[u8]) -> io::Result<bool>) -> Result<Option<[u8; 32]>, StreamError> {
+    /// All bytes: `write` is given them in pieces with their offsets, by several threads, and then `each` in order. Returns their BLAKE3; `None`
+    /// where `each` ended it with `false`.
+    pub(super) fn stream(&self, write: &Write<'_>, each: &mut dyn FnMut(&[u8]) -> bool) -> Result<Option<[u8; 32]>, StreamError> {
         let stream = self.vault.open_stream(&self.set, &self.name)?;
-        let mut failed = None;
-        let whole = stream.read_all(&mut |bytes| {
-            each(bytes).unwrap_or_else(|error| {
-                failed = Some(error);
-                false
-            })
-        })?;
-        failed.map_or(Ok(whole), |error| Err(error.into()))
+        let failed = Mutex::new(None);
+        let written = |offset: u64, bytes: &[u8]| {
+            let error = write(offset, bytes).err();
+            let goes_on = error.is_none();
+            if !goes_on {
+                *failed.lock().unwrap_or_else(PoisonError::into_inner) = error;
+            }
+            goes_on
+        };
+        let digest = stream.read_all(&written, each)?;
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(digest), |error| Err(error.into()))
     }
 }
 
@@ -87,7 +94,8 @@ impl Stored {
     pub(super) fn stream_over(
         &self,
         over: &mut Over,
-        each: &mut dyn FnMut(&[u8]) -> io::Result<bool>,
+        write: &Write<'_>,
+        each: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<[u8; 32]>, StreamError> {
         let stream = self.vault.open_stream(&self.set, &self.name)?;
         let (mut buffer, mut offset, mut digest) = (Vec::new(), 0, blake3::Hasher::new());
@@ -105,7 +113,8 @@ impl Stored {
             if read == 0 {
                 break;
             }
-            if !each(&buffer[..read])? {
+            write(offset, &buffer[..read])?;
+            if !each(&buffer[..read]) {
                 return Ok(None);
             }
             digest.update(&buffer[..read]);
@@ -161,29 +170,59 @@ pub(crate) enum StreamError {
 
 struct OpenStored {
     stored: Stored,
-    /// Where the window begins, and its bytes.
-    window: Mutex<(u64, Vec<u8>)>,
+    /// Opened by the first who reads.
+    reader: OnceLock<Box<dyn StreamReader>>,
+    ahead: Mutex<Ahead>,
+}
+
+/// What was read in advance: whoever goes through a file gets it in large pieces, whoever jumps about gets what was asked for.
+#[derive(Default)]
+struct Ahead {
+    /// Where the bytes begin.
+    start: u64,
+    bytes: Vec<u8>,
+    /// Where the last read ended.
+    end: u64,
 }
 
 impl OpenStored {
-    /// Bytes of the window at an offset; none where it lies elsewhere.
-    fn of_window(window: &(u64, Vec<u8>), offset: u64) -> Option<&[u8]> {
-        let skip = usize::try_from(offset.checked_sub(window.0)?).ok()?;
-        window.1.get(skip..).filter(|rest| !rest.is_empty())
+    fn reader(&self) -> io::Result<&dyn StreamReader> {
+        if let Some(reader) = self.reader.get() {
+            return Ok(&**reader);
+        }
+        let reader = self.stored.vault.open_stream(&self.stored.set, &self.stored.name).map_err(io::Error::other)?;
+        Ok(&**self.reader.get_or_init(|| reader))
     }
     fn read_some(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
-        if Self::of_window(&window, offset).is_none() {
-            let stream = self.stored.vault.open_stream(&self.stored.set, &self.stored.name).map_err(io::Error::other)?;
-            let mut bytes = vec![0; WINDOW];
-            let read = stream.read_at(offset, &mut bytes).map_err(io::Error::other)?;
-            bytes.truncate(read);
-            *window = (offset, bytes);
+        let reader = self.reader()?;
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = offset == ahead.end;
+        if ahead.at(offset).is_empty() {
+            if !goes_on || buffer.len() >= WINDOW {
+                drop(ahead);
+                let read = reader.read_at(offset, buffer).map_err(io::Error::other)?;
+                self.ahead.lock().unwrap_or_else(PoisonError::into_inner).end = offset + read as u64;
+                return Ok(read);
+            }
+            ahead.bytes.resize(WINDOW, 0);
+            let read = reader.read_at(offset, &mut ahead.bytes);
+            ahead.start = offset;
+            ahead.bytes.truncate(*read.as_ref().unwrap_or(&0));
+            read.map_err(io::Error::other)?;
         }
-        let found = Self::of_window(&window, offset).unwrap_or_default();
+        let found = ahead.at(offset);
         let count = found.len().min(buffer.len());
         buffer[..count].copy_from_slice(&found[..count]);
+        ahead.end = offset + count as u64;
         Ok(count)
+    }
+}
+
+impl Ahead {
+    /// The bytes from an offset on; none where others were read.
+    fn at(&self, offset: u64) -> &[u8] {
+        let skip = offset.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
+        skip.and_then(|skip| self.bytes.get(skip..)).unwrap_or_default()
     }
 }
 
@@ -212,6 +251,35 @@ impl File for OpenStored {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use anchorlog_testkit::random::Random;
+    use anchorlog_vault::NewSet;
+    use anchorlog_vault::memory::MemoryVault;
+
+    #[test]
+    fn a_stored_file_reads_as_it_was_written_in_order_and_out_of_it() {
+        let (vault, mut random) = (MemoryVault::new(), Random::new(3));
+        let bytes: Vec<u8> = (0..3 * WINDOW + 77).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let (name, mut writer) = (Name::new("db").unwrap(), vault.begin_set(NewSet::default()).unwrap());
+        let receipt = writer.stream(&name, &mut bytes.as_slice()).unwrap();
+        let set = writer.publish(b"{}").unwrap();
+        let vault: Arc<dyn Vault> = Arc::new(vault);
+        let file = Stored { vault, set, name, size: receipt.bytes, blake3: receipt.blake3 }.open();
+        let check = |offset: usize, length: usize| {
+            let (mut buffer, wanted) = (vec![0; length], bytes.get(offset..).unwrap_or_default());
+            let read = file.read_at(offset as u64, &mut buffer).unwrap();
+            assert_eq!(read, length.min(wanted.len()), "{length} bytes at {offset}");
+            assert!(buffer[..read] == wanted[..read], "{length} bytes at {offset}");
+        };
+        for round in 0..200 {
+            let mut offset = random.below(bytes.len() + 1000);
+            for _ in 0..round % 7 {
+                let length = 1 + random.below([100, 5000, WINDOW + 1000][round % 3]);
+                check(offset, length);
+                offset += length;
+            }
+        }
+        check(0, bytes.len() + 1);
+    }
 
     #[test]
     fn a_place_is_what_its_stream_was_named_after_and_never_leads_out() {
