@@ -77,6 +77,14 @@ impl Trouble {
         Self { exit, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }
     }
 
+    /// A file with a key or a password could not be read, or made: none of the engine's, so that its codes would mislead.
+    pub fn key_file(path: &Path, error: &io::Error) -> Self {
+        Self::usage(
+            format!("the key file {}: {error}", path.display()),
+            "Check the path and the rights of the file that was named for the key.",
+        )
+    }
+
     /// A precondition does not hold.
     pub fn refused(finding: Finding) -> Self {
         Self { exit: Exit::Refused, finding: Box::new(finding), findings: Vec::new(), untouched: "Nothing was touched." }

@@ -244,6 +244,9 @@ fn a_vault_opens_with_its_keys_alone_and_says_what_is_wrong() {
     fs::write(root.join("other"), "other words").unwrap();
     let wrong = anchorlog(&["sets", "ls", "--vault", "vault", "--password-file", "other"], root);
     assert_eq!(code(&wrong), 3, "{}", said(&wrong));
+    let absent = anchorlog(&["sets", "ls", "--vault", "vault", "--key-file", "absent"], root);
+    assert_eq!(code(&absent), 2, "{}", said(&absent));
+    assert!(said(&absent).contains("the key file absent") && !said(&absent).contains("JET"), "{}", said(&absent));
     let none = common::program()
         .args(["sets", "ls", "--vault", "vault"])
         .env_remove("ANCHORLOG_PASSWORD")

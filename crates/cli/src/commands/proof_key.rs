@@ -14,7 +14,7 @@ use std::path::Path;
 /// The key in the file that the arguments name: one of the vault's, where it has any.
 pub fn given(from: &ProofKeyFrom, vault: &dyn Vault) -> Result<Option<ProofKey>, Trouble> {
     let Some(path) = &from.proof_key else { return Ok(None) };
-    let text = fs::read_to_string(path).map_err(|error| Trouble::reading(path, &error))?;
+    let text = fs::read_to_string(path).map_err(|error| Trouble::key_file(path, &error))?;
     let hint = "Name the file that `vault init --new-proof-key` made: 64 hexadecimal digits.";
     let no_key = || Trouble::usage(format!("{} is no proof key", path.display()), hint);
     let key = ProofKey::parse(&text).ok_or_else(no_key)?;
@@ -28,7 +28,7 @@ pub fn given(from: &ProofKeyFrom, vault: &dyn Vault) -> Result<Option<ProofKey>,
 
 /// Makes a key in a file that only its owner may read; one that is there stays.
 pub fn make(path: &Path) -> Result<ProofKey, Trouble> {
-    let key = ProofKey::new().map_err(|error| Trouble::reading(path, &error))?;
+    let key = ProofKey::new().map_err(|error| Trouble::key_file(path, &error))?;
     write_key_file(path, &key.to_file())?;
     Ok(key)
 }

@@ -55,13 +55,13 @@ pub fn secret(from: &SecretFrom) -> Result<Secret, Trouble> {
 
 /// The secret in a file.
 pub fn secret_in(path: &Path) -> Result<Secret, Trouble> {
-    let bytes = fs::read(path).map_err(|error| Trouble::reading(path, &error))?;
+    let bytes = fs::read(path).map_err(|error| Trouble::key_file(path, &error))?;
     let empty = || Trouble::usage(format!("{} holds no text", path.display()), "Name the file with the password or key.");
     Secret::key_file(&bytes).ok_or_else(empty)
 }
 
 fn new_key_file(path: &Path) -> Result<Secret, Trouble> {
-    let text = Secret::new_key_file().map_err(|error| Trouble::reading(path, &error))?;
+    let text = Secret::new_key_file().map_err(|error| Trouble::key_file(path, &error))?;
     write_key_file(path, &text)?;
     secret_in(path)
 }
@@ -81,7 +81,7 @@ pub(super) fn write_key_file(path: &Path, text: &str) -> Result<(), Trouble> {
             format!("{} is there already, and no key is ever overwritten", path.display()),
             "If it is what a `vault init` made that failed then, give it with --key-file; else name another file.",
         ),
-        _ => Trouble::reading(path, &error),
+        _ => Trouble::key_file(path, &error),
     })
 }
 
