@@ -4,7 +4,7 @@ use crate::error::{Damage, Error, Place, Result};
 use crate::restic::backend::{Kind, Object};
 use crate::restic::crypto::OVERHEAD;
 use crate::restic::index::{Index, IndexBlob, Location};
-use crate::restic::pack::{BlobKind, blobs_of};
+use crate::restic::pack::{BlobKind, PACKS_MAX, blobs_of};
 use crate::restic::repository::{Repository, missing};
 use crate::restic::snapshot::{self, Role, Stored};
 use crate::restic::store::packs_there;
@@ -154,7 +154,7 @@ fn check_packs(repository: &Repository, index: &Index, packs: &[(Id, u64)], repo
     }
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Found::default());
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(packs.len());
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(packs.len()).min(PACKS_MAX);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

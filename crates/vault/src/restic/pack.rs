@@ -8,6 +8,8 @@ use std::io;
 
 /// Size in bytes at which a pack of data is written.
 pub(crate) const DATA_SIZE: usize = 32 << 20;
+/// Packs of data that are filled, written or read at once: however many processors there are, memory stays at some 170 MiB.
+pub(crate) const PACKS_MAX: usize = 5;
 /// Size in bytes at which a pack of trees is written.
 pub(crate) const TREE_SIZE: usize = 4 << 20;
 /// Blobs of a pack at most, as in rustic.

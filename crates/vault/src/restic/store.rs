@@ -3,23 +3,25 @@
 use crate::error::{Error, Place, Result};
 use crate::restic::backend::{Kind, Object};
 use crate::restic::index::{FILE_BLOBS, Index, IndexBlob, IndexFile, IndexPack, Location, SoundPacks};
-use crate::restic::pack::{BlobKind, DATA_SIZE, PackBuilder, TREE_SIZE, size_of};
+use crate::restic::pack::{BlobKind, DATA_SIZE, PACKS_MAX, PackBuilder, TREE_SIZE, size_of};
 use crate::restic::repository::Repository;
 use crate::restic::{Id, told};
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use zstd::bulk::Compressor;
 
 /// Packs of which a blob is read back, at most.
 const READ_BACK: usize = 64;
 
-/// What one set adds to a repository. Used by several threads at once; at most one pack of each is in memory.
+/// What one set adds to a repository. Used by several threads at once; few packs are in memory.
 pub(crate) struct Store {
     repository: Arc<Repository>,
     index: Arc<Index>,
     sound: SoundPacks,
     state: Mutex<State>,
+    /// A pack was let go of.
+    freed: Condvar,
 }
 
 #[derive(Default)]
@@ -29,6 +31,8 @@ struct State {
     /// Packs that nobody is filling at the moment.
     data: Vec<PackBuilder>,
     trees: Vec<PackBuilder>,
+    /// Packs of data that threads fill or write.
+    held: usize,
     /// Buffers of packs of data that were written.
     spare: Vec<Vec<u8>>,
     /// Packs that no index file tells of yet.
@@ -46,7 +50,7 @@ impl Store {
     /// The storage's.
     pub(crate) fn new(repository: Arc<Repository>, index: Arc<Index>) -> Result<Self> {
         let sound = index.sound_packs(&packs_there(&repository)?);
-        Ok(Self { repository, index, sound, state: Mutex::default() })
+        Ok(Self { repository, index, sound, state: Mutex::default(), freed: Condvar::new() })
     }
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -82,11 +86,7 @@ impl Store {
         // Readers take 0 for "not compressed".
         let compressed = packed.len() < plain.len() && plain_size > 0;
         let (stored, plain_size) = if compressed { (&*packed, Some(plain_size)) } else { (plain, None) };
-        let full = match kind {
-            BlobKind::Data => DATA_SIZE,
-            BlobKind::Tree => TREE_SIZE,
-        };
-        let mut pack = self.state().open_pack(kind, full);
+        let (mut pack, full, _held) = self.take(kind);
         let grown = pack.add(&self.repository.key, kind, id, stored, plain_size).map_err(failed)?;
         if pack.is_full(full) {
             self.write(pack)?;
@@ -94,6 +94,26 @@ impl Store {
             self.state().open_packs(kind).push(pack);
         }
         Ok((id, grown.into()))
+    }
+
+    /// A pack that nobody is filling, or a new one, and the size at which it is full. Where there are as many of data as may be, the next that is let
+    /// go of.
+    fn take(&self, kind: BlobKind) -> (PackBuilder, usize, Option<Held<'_>>) {
+        let mut state = self.state();
+        if kind == BlobKind::Tree {
+            return (state.trees.pop().unwrap_or_else(|| PackBuilder::new(TREE_SIZE, Vec::new())), TREE_SIZE, None);
+        }
+        let pack = loop {
+            if let Some(pack) = state.data.pop() {
+                break pack;
+            }
+            if state.held < PACKS_MAX {
+                break PackBuilder::new(DATA_SIZE, state.spare.pop().unwrap_or_default());
+            }
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        };
+        state.held += 1;
+        (pack, DATA_SIZE, Some(Held(self)))
     }
 
     /// Writes what is left and makes everything durable.
@@ -182,11 +202,17 @@ impl Store {
     }
 }
 
-impl State {
-    /// A pack that nobody is filling, or a new one.
-    fn open_pack(&mut self, kind: BlobKind, full: usize) -> PackBuilder {
-        self.open_packs(kind).pop().unwrap_or_else(|| PackBuilder::new(full, self.spare.pop().unwrap_or_default()))
+/// A pack of data in the hands of a thread, until it is back or written, or has failed.
+struct Held<'a>(&'a Store);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.state().held -= 1;
+        self.0.freed.notify_one();
     }
+}
+
+impl State {
     fn open_packs(&mut self, kind: BlobKind) -> &mut Vec<PackBuilder> {
         match kind {
             BlobKind::Data => &mut self.data,
@@ -199,4 +225,30 @@ impl State {
 pub(crate) fn packs_there(repository: &Repository) -> Result<HashMap<Id, u64>> {
     let list = repository.backend.list(Kind::Pack);
     Ok(list.map_err(|error| Error::Storage(Place::object("data"), error))?.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::restic::repository::tests::in_memory;
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn however_many_threads_there_are_few_packs_are_in_memory_and_nobody_waits_forever() {
+        let store = Store::new(in_memory(), Arc::default()).unwrap();
+        let mut taken: Vec<_> = (0..PACKS_MAX).map(|_| store.take(BlobKind::Data)).collect();
+        // Trees never wait: whoever has a pack of data may have to write one.
+        store.take(BlobKind::Tree);
+        thread::scope(|scope| {
+            let ((sender, receiver), store) = (channel(), &store);
+            scope.spawn(move || sender.send(store.take(BlobKind::Data).1));
+            assert!(receiver.recv_timeout(Duration::from_millis(50)).is_err(), "a pack too many");
+            // One that failed is as good as one that was written.
+            drop(taken.pop());
+            assert_eq!(receiver.recv(), Ok(DATA_SIZE));
+        });
+        assert_eq!(store.state().held, PACKS_MAX - 1);
+    }
 }
