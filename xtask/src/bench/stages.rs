@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Bytes in memory at once: far more than any cache holds, so that each step finds its bytes in memory, as the last one left them.
 const SLAB: usize = 64 << 20;
 
-/// The steps, in the order of a backup and then of a restore; of `STORED` the rate is that of the bytes as they are stored.
+/// The steps, in the order of a backup and then of a restore.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Read,
@@ -65,7 +65,7 @@ pub fn stages(database: &Path, page_size: usize, folder: &Path, measured: [Durat
     let CreateOptions { chunk_size, compression, .. } = CreateOptions::default();
     let share = stored as f64 / size as f64;
     page.text(&format!(
-        "What limits it: each step by itself on one core, over the same {}, in seconds of CPU, the best of three; chunks of {} KiB, zstd at level {compression}, \
+        "What limits it: each step by itself on one core, over the same {}, in seconds, the best of three; chunks of {} KiB, zstd at level {compression}, \
          after which {:.0} % are left. What a command takes beyond the sum of its steps is moving bytes between threads and the kernel's part of it. \
          First and second backup are those with `--prove-later`; what 1 % of changed chunks cost is left out.",
         gibibytes(size),
@@ -83,7 +83,7 @@ pub fn stages(database: &Path, page_size: usize, folder: &Path, measured: [Durat
         }
         rows.push(row);
     }
-    for (name, times) in [("sum", sums), ("the whole command", measured)] {
+    for (name, times) in [("sum", sums), ("the whole command, CPU", measured)] {
         let times = times.iter().map(|time| format!("{:.2}", time.as_secs_f64()));
         rows.push([name.to_owned(), String::new()].into_iter().chain(times).collect());
     }
