@@ -116,8 +116,8 @@ pub trait StreamReader: Send + Sync {
         let _ = offset;
         Ok(None)
     }
-    /// All bytes, in pieces of up to 4 MiB: `beside` is given each with its offset, in any order and by several threads at once, then `each` is given it in order. Both end it with `false`. Returns the BLAKE3 of all bytes, and
-    /// `None` where it was ended.
+    /// All bytes, in pieces of up to 4 MiB: `beside` is given each with its offset, in any order and by several threads at once; then `each` is
+    /// given it, in order. Both end it with `false`. Returns the BLAKE3 of all bytes, and `None` where it was ended.
     ///
     /// # Errors
     /// As [`StreamReader::read_at`].

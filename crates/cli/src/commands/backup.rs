@@ -28,12 +28,15 @@ pub fn run(command: &BackupCommand, as_json: bool, quiet: bool) -> Outcome {
     let vault: Arc<dyn Vault> = Arc::new(vault);
     let (options, inputs) = (Options { proof_key, free_bytes, ..options(command) }, inputs(command));
     let mut shown = Bytes::new(as_json, quiet);
-    let (around, before, behind) = match command {
-        BackupCommand::Snapshot(snapshot) => (Around::Snapshot, &snapshot.take, &snapshot.drop),
-        BackupCommand::Offline(offline) => (Around::Dismount, &offline.dismount, &offline.mount),
-        BackupCommand::Logs(_) | BackupCommand::Import(_) => (Around::Dismount, &None, &None),
+    let around = match command {
+        BackupCommand::Snapshot(snapshot) => Some((Around::Snapshot, &snapshot.take, &snapshot.drop)),
+        BackupCommand::Offline(offline) => Some((Around::Dismount, &offline.dismount, &offline.mount)),
+        BackupCommand::Logs(_) | BackupCommand::Import(_) => None,
     };
-    if !common.dry_run && (before.is_some() || behind.is_some()) {
+    if let Some((around, before, behind)) = around
+        && !common.dry_run
+        && (before.is_some() || behind.is_some())
+    {
         interrupt::careful();
         let mut hooks = Commands { before: before.clone(), behind: behind.clone() };
         return end(backup::run(around, &inputs, &*vault, &options, &mut hooks, &now::ambient(), &mut shown), as_json);

@@ -50,20 +50,20 @@ pub fn run(
     };
     let of_folder = |error| Error::Source(inputs.folder.display().to_string(), error);
     let mut act = |copied: &mut dyn FnMut()| {
-        let gather = || Sources::gather(inputs).map_err(of_folder);
-        match (around, &failed_before) {
-            (Around::Dismount, _) => {
-                let sources = gather()?;
-                make_with(&offline::plan(&sources, &history, options), &sources, vault, ambient, progress, copied)
-            }
-            (Around::Snapshot, Some(why)) => Err(of_folder(io::Error::other(format!("the snapshot was not taken: {why}")))),
-            (Around::Snapshot, None) => {
-                let sources = gather()?;
-                let plan = snapshot::plan(&sources, &history, options).map_err(|error| of_folder(io::Error::other(error)))?;
-                // The logs, read behind the databases, are the snapshot's as well: it stays to the end.
-                make_with(&plan, &sources, vault, ambient, progress, &mut || ())
-            }
+        if let (Around::Snapshot, Some(why)) = (around, &failed_before) {
+            return Err(of_folder(io::Error::other(format!("the snapshot was not taken: {why}"))));
         }
+        let sources = Sources::gather(inputs).map_err(of_folder)?;
+        // The logs, read behind the databases, are the snapshot's as well: it stays to the end.
+        let mut later = || ();
+        let (plan, copied): (_, &mut dyn FnMut()) = match around {
+            Around::Dismount => (offline::plan(&sources, &history, options), copied),
+            Around::Snapshot => {
+                let plan = snapshot::plan(&sources, &history, options);
+                (plan.map_err(|error| of_folder(io::Error::other(error)))?, &mut later)
+            }
+        };
+        make_with(&plan, &sources, vault, ambient, progress, copied)
     };
     let report = act(&mut behind);
     behind();

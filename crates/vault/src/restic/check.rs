@@ -8,10 +8,10 @@ use crate::restic::pack::{BlobKind, PACKS_MAX, blobs_of};
 use crate::restic::repository::{Repository, missing};
 use crate::restic::snapshot::{self, Role, Stored};
 use crate::restic::store::packs_there;
+use crate::restic::stream::threads;
 use crate::restic::tree::Tree;
 use crate::restic::{Id, told};
 use std::collections::HashSet;
-use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -154,7 +154,7 @@ fn check_packs(repository: &Repository, index: &Index, packs: &[(Id, u64)], repo
     }
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Found::default());
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(packs.len()).min(PACKS_MAX);
+    let threads = threads().min(packs.len()).min(PACKS_MAX);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

@@ -68,7 +68,7 @@ struct Part {
 enum Check {
     /// By its name, which is its SHA-256.
     Name,
-    /// By its seal alone: whoever reads so compares the fingerprints, which are several times faster made than names.
+    /// By its seal alone: whoever reads so compares the fingerprints, which take less than half the time of names.
     Seal,
 }
 

@@ -57,12 +57,8 @@ impl Stored {
         let stream = self.vault.open_stream(&self.set, &self.name)?;
         let failed = Mutex::new(None);
         let written = |offset: u64, bytes: &[u8]| {
-            let error = write(offset, bytes).err();
-            let goes_on = error.is_none();
-            if !goes_on {
-                *failed.lock().unwrap_or_else(PoisonError::into_inner) = error;
-            }
-            goes_on
+            let tell = |error| *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            write(offset, bytes).map_err(tell).is_ok()
         };
         let digest = stream.read_all(&written, each)?;
         failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(digest), |error| Err(error.into()))
